@@ -134,7 +134,7 @@ class MonitorSettings(_Section):
     kpi: KpiText
     dimensions: tuple[str, ...] = ()
     depth: int = Field(default=2, ge=0, le=8)
-    """Slices fix at most this many dimensions at once, and the finest level (all of them) where `leaves` is set."""
+    """Slices fix at most this many dimensions at once."""
     window: Duration = timedelta(hours=1)
     timezone: str = "UTC"
     origin: datetime = MONDAY
