@@ -164,6 +164,8 @@ class MonitorSettings(_Section):
     """At most this many slices, those with the most traffic; what is left out is counted and shown."""
     unit_value: float = Field(default=1.0, gt=0)
     """Money per unit of the KPI's numerator, to order incidents."""
+    max_incidents: int = Field(default=20, ge=1)
+    """At most this many new incidents a window, those with the most at stake; the rest is counted and shown."""
     close_after: int = Field(default=3, ge=1)
     """An incident closes after this many quiet windows."""
     max_catch_up: int = Field(default=200, ge=1)

@@ -363,10 +363,13 @@ class Incident:
     kind: str = "slices"
     """The lens, or "source silent"."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+    """Given once, from what it was when it opened; its slice may widen later."""
 
-    @property
-    def id(self) -> str:
-        return short_id("incident", self.monitor, self.first.start.isoformat(), self.slice.key, self.direction, self.kind)
+    def __post_init__(self) -> None:
+        if not self.id:
+            parts = (self.monitor, self.first.start.isoformat(), self.slice.key, self.direction, self.kind)
+            object.__setattr__(self, "id", short_id("incident", *parts))
 
     def evolve(self, **changes: Any) -> Incident:
         return replace(self, **changes)
