@@ -43,8 +43,6 @@ __all__ = [
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
-SEVERITIES = ("low", "medium", "high")
-
 
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
@@ -118,7 +116,7 @@ class SourceSettings(_Section):
     @classmethod
     def _names(cls, measures: dict[str, Measure]) -> dict[str, Measure]:
         if not measures:
-            raise ValueError("at least one measure is needed, like views = \"sum(views)\"")
+            raise ValueError('at least one measure is needed, like views = "sum(views)"')
         for name in measures:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"a measure's name is made of letters, digits, _ . and -, got {name!r}")
@@ -257,7 +255,8 @@ class Settings(_Section):
             if monitor.name == name:
                 return monitor
         names = [monitor.name for monitor in self.monitor]
-        raise ConfigError("No such monitor", allowed=", ".join(names) or "none is configured", got=name, hint=nearest(name, names))
+        allowed = ", ".join(names) or "none is configured"
+        raise ConfigError("No such monitor", allowed=allowed, got=name, hint=nearest(name, names))
 
 
 def load_settings(path: str | Path) -> Settings:

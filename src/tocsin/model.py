@@ -96,7 +96,7 @@ class Measure:
     @classmethod
     def parse(cls, text: str) -> Measure:
         """Read ``count``, ``sum(revenue)``, ``distinct(user) where event = 'view'``; raises `InputError`."""
-        allowed = "count, count(column), sum(column), mean(column) or distinct(column), each with where column = 'value'"
+        allowed = "count, count(column), sum(column), mean(column), distinct(column), each with where column = 'value'"
         found = _MEASURE.match(text)
         if found is None:
             raise InputError("A measure cannot be read", allowed=allowed, got=text)

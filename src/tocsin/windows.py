@@ -30,7 +30,8 @@ def parse_duration(text: str) -> timedelta:
     """
     found = re.fullmatch(r"\s*(\d+)\s*(s|min|h|d|w)\s*", text)
     if found is None:
-        raise InputError("A duration cannot be read", allowed="a whole number of s, min, h, d or w, like 15min", got=text)
+        allowed = "a whole number of s, min, h, d or w, like 15min"
+        raise InputError("A duration cannot be read", allowed=allowed, got=text)
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
@@ -78,7 +79,8 @@ class WindowGrid:
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError) as error:
-            raise InputError("A time zone is not known", allowed="an IANA name like Europe/Berlin", got=self.timezone) from error
+            allowed = "an IANA name like Europe/Berlin"
+            raise InputError("A time zone is not known", allowed=allowed, got=self.timezone) from error
 
     @cached_property
     def zone(self) -> ZoneInfo:

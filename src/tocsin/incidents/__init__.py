@@ -1,0 +1,16 @@
+"""Anomalies of nested slices and neighbouring windows -> one incident (open, update, close, retract)."""
+
+from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence
+from tocsin.incidents.fold import Cause, find_causes
+from tocsin.incidents.lifecycle import Advance, advance
+
+__all__ = [
+    "Advance",
+    "Cause",
+    "Sighting",
+    "advance",
+    "describe_anomaly",
+    "describe_cause",
+    "describe_silence",
+    "find_causes",
+]
