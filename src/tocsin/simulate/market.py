@@ -99,9 +99,9 @@ def draw_market(
     codes = _leaves(rng, sizes)
     country, app, partner, sdk = codes.T
     n = len(codes)
-    weights = [np.arange(1, size + 1) ** -power for size, power in zip(sizes, (0.9, 0.8, 0.6, 0.7), strict=True)]
+    weights = [np.arange(1, size + 1) ** -power for size, power in zip(sizes, (1.0, 0.9, 0.7, 0.7), strict=True)]
     traffic = np.prod([weight[code] for weight, code in zip(weights, codes.T, strict=True)], axis=0)
-    traffic = traffic * rng.lognormal(0.0, 0.7, n)
+    traffic = traffic * rng.lognormal(0.0, 1.0, n)
     click_logit = -3.1 + rng.normal(0, 0.15, n_countries)[country] + rng.normal(0, 0.35, n_apps)[app]
     click_logit = click_logit + rng.normal(0, 0.25, n_partners)[partner] + rng.normal(0, 0.15, n)
     install_logit = -1.5 + rng.normal(0, 0.3, n_sdks)[sdk] + rng.normal(0, 0.3, n_apps)[app]
