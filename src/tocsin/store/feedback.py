@@ -1,0 +1,120 @@
+"""People's answers: only ever added, undone by a mark, and kept when retention deletes what they were about.
+
+Of each author the last answer that is not undone counts. Where authors differ, the later answer decides; "unsure"
+decides nothing. An answer about an anomaly goes before one about its incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tocsin.errors import InputError
+from tocsin.model import Feedback, Incident, Verdict, Window
+from tocsin.store import queries, schema
+from tocsin.store.records import feedback_from_row
+from tocsin.store.types import plain
+
+__all__ = ["add", "counting", "excluded", "undo"]
+
+
+def add(connection: Connection, feedback: Feedback) -> Feedback:
+    """Store an answer; its subject may be named by a unique prefix. Raises `InputError` for unknown subjects."""
+    subject = queries.find(connection, feedback.subject_id)
+    is_incident = isinstance(subject, Incident)
+    window = Window(subject.first.start, subject.last.end) if isinstance(subject, Incident) else subject.window
+    connection.execute(
+        sa.insert(schema.feedback).values(
+            subject_id=subject.id,
+            subject_kind="incident" if is_incident else "anomaly",
+            monitor=subject.monitor,
+            window_start=window.start,
+            window_end=window.end,
+            slice_key=subject.slice.key,
+            verdict=feedback.verdict.value,
+            at=feedback.at,
+            author=feedback.author,
+            comment=feedback.comment,
+        )
+    )
+    return Feedback(subject.id, feedback.verdict, feedback.at, feedback.author, feedback.comment)
+
+
+def undo(connection: Connection, subject_id: str, author: str, at: datetime) -> Feedback:
+    """Take back an author's last answer about a subject (id or unique beginning); the one before counts again."""
+    table = schema.feedback
+    prefix = subject_id.strip().lower()
+    query = (
+        sa.select(table)
+        .where(
+            table.c.subject_id >= prefix,
+            table.c.subject_id < prefix + "g",
+            table.c.author == plain(author),
+            table.c.undone_at.is_(None),
+        )
+        .order_by(table.c.at.desc(), table.c.id.desc())
+    )
+    rows = connection.execute(query).all()
+    subjects = sorted({row.subject_id for row in rows})
+    if len(subjects) > 1:
+        raise InputError("Several answers begin like this", allowed=", ".join(subjects), got=subject_id)
+    if not rows:
+        raise InputError(f"{author or 'Nobody'} has no answer there to undo", got=subject_id)
+    connection.execute(sa.update(table).where(table.c.id == rows[0].id).values(undone_at=at))
+    return feedback_from_row(rows[0])
+
+
+def counting(
+    connection: Connection,
+    *,
+    monitor: str | None = None,
+    subject_id: str | None = None,
+    since: datetime | None = None,
+) -> list[Feedback]:
+    """The answers that count, oldest first: at most one an author and subject."""
+    table = schema.feedback
+    conditions: list[sa.ColumnElement[bool]] = []
+    if monitor is not None:
+        conditions.append(table.c.monitor == monitor)
+    if subject_id is not None:
+        conditions.append(table.c.subject_id == subject_id)
+    last = _last_answers(connection, conditions)
+    return [feedback_from_row(row) for row in last if since is None or row.at >= since]
+
+
+def _last_answers(connection: Connection, conditions: Iterable[sa.ColumnElement[bool]]) -> list[sa.Row[Any]]:
+    table = schema.feedback
+    query = sa.select(table).where(table.c.undone_at.is_(None), *conditions).order_by(table.c.at, table.c.id)
+    last = {(row.subject_id, row.author): row for row in connection.execute(query)}
+    return sorted(last.values(), key=lambda row: (row.at, row.id))
+
+
+def excluded(connection: Connection, monitor: str, since: datetime, until: datetime) -> list[tuple[Window, str]]:
+    """(window, slice key) of the anomalies in [since, until) that people confirmed as relevant, by time and slice.
+
+    They leave the reference; "expected" and "not-relevant" stay in it.
+    """
+    table, link = schema.anomaly, schema.incident_anomaly
+    decided = {
+        (row.subject_kind, row.subject_id): row.verdict
+        for row in _last_answers(
+            connection, [schema.feedback.c.monitor == monitor, schema.feedback.c.verdict != Verdict.UNSURE.value]
+        )
+    }
+    if Verdict.RELEVANT.value not in decided.values():
+        return []
+    query = (
+        sa.select(table.c.id, table.c.window_start, table.c.window_end, table.c.slice_key, link.c.incident_id)
+        .join(link, link.c.anomaly_id == table.c.id, isouter=True)
+        .where(table.c.monitor == monitor, table.c.window_start >= since, table.c.window_start < until)
+    )
+    confirmed = {
+        (Window(row.window_start, row.window_end), row.slice_key)
+        for row in connection.execute(query)
+        if decided.get(("anomaly", row.id), decided.get(("incident", row.incident_id))) == Verdict.RELEVANT.value
+    }
+    return sorted(confirmed)
