@@ -1,0 +1,173 @@
+"""A user's table -> prepared rows: event seconds, dimensions as text, and the parts that measures are summed from.
+
+Internal names keep clear of the users' columns (`select`, quotes, emoji): sec, blank, unusable, negative, d0, d1, … for
+dimensions, and for measure i: s{i} (sum of), n{i} (number of), u{i} (counted distinct).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+from tocsin.config import SourceSettings
+from tocsin.errors import SourceError, nearest
+from tocsin.model import MISSING, Measure
+from tocsin.sources.event_time import event_seconds, is_time_column
+from tocsin.sources.query import FactsQuery
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import ibis.expr.types as ir
+
+__all__ = ["as_text", "column_of", "prepared_rows", "time_of"]
+
+LARGEST = 1e300
+"""A measure beyond this counts as infinite: sums of it leave the range of a double."""
+
+
+def column_of(table: ir.Table, name: str, column: str, role: str) -> ir.Column:
+    """A column by its name; raises `SourceError` that names the nearest one."""
+    if column not in table.columns:
+        shown = ", ".join(table.columns[:30]) + (", …" if len(table.columns) > 30 else "")
+        raise SourceError(
+            f"Source {name!r} has no column {column!r} ({role})", allowed=shown, hint=nearest(column, table.columns)
+        )
+    return table[column]
+
+
+def time_of(
+    table: ir.Table, name: str, settings: SourceSettings, start: datetime, end: datetime, dialect: str
+) -> ir.IntegerColumn:
+    """The event seconds of every row; raises `SourceError` where the column cannot hold times."""
+    column = column_of(table, name, settings.time, "time")
+    if not is_time_column(column.type()):
+        raise SourceError(
+            f"Source {name!r}: the time column {settings.time!r}",
+            allowed="time stamps, dates, ISO 8601 texts, epoch seconds or milliseconds",
+            got=str(column.type()),
+        )
+    return event_seconds(column, settings.time_zone, start, end, dialect=dialect)
+
+
+def as_text(column: ir.Column) -> ir.StringValue:
+    """A column's values as text, the same in every engine; NULL and NaN stay NULL."""
+    import ibis
+
+    dtype = column.type()
+    if dtype.is_boolean():
+        return ibis.ifelse(column, "true", ibis.ifelse(column.notnull(), "false", ibis.null("string")))
+    if dtype.is_floating() or dtype.is_decimal():
+        number = column.cast("float64")
+        # 5.0 is the integer 5 that a missing value elsewhere in the column made a float
+        whole = (number.abs() < 1e15) & (number == number.floor())
+        integer = ibis.ifelse(whole, number, ibis.null("float64")).cast("int64").cast("string")
+        usable = number.notnull() & ~number.isnan()
+        return ibis.ifelse(whole, integer, ibis.ifelse(usable, number.cast("string"), ibis.null("string")))
+    return column.cast("string")
+
+
+def _as_dimension(table: ir.Table, name: str, column: str) -> ir.StringValue:
+    values = column_of(table, name, column, "dimension")
+    dtype = values.type()
+    if dtype.is_nested() or dtype.is_binary() or dtype.is_timestamp() or dtype.is_json():
+        raise SourceError(
+            f"Source {name!r}: the dimension {column!r}",
+            allowed="texts, integers, booleans, dates, decimals",
+            got=str(dtype),
+        )
+    return as_text(values).fill_null(MISSING)
+
+
+def _finite(values: ir.Column) -> tuple[ir.FloatingValue, ir.BooleanValue]:
+    """(the number or 0, whether it is usable): NULL, NaN and infinite ones are not."""
+    import ibis
+
+    number = values.cast("float64")
+    usable = number.notnull() & (number.abs() < LARGEST)
+    if not values.type().is_integer():
+        usable = usable & ~number.isnan()  # engines order NaN above or beside the numbers
+    return ibis.ifelse(usable, number, 0.0), usable
+
+
+class _Parts:
+    """Collects the columns that the measures need, and the tests for what cannot be used."""
+
+    def __init__(self, table: ir.Table, name: str) -> None:
+        self.table, self.name = table, name
+        self.columns: dict[str, Any] = {}
+        self.unusable: list[Any] = []
+        self.negative: list[Any] = []
+
+    def add(self, index: int, label: str, measure: Measure) -> None:
+        import ibis
+
+        condition = self._condition(label, measure)
+
+        def flag(test: Any) -> Any:
+            return ibis.ifelse(test if condition is None else condition & test, 1.0, 0.0)
+
+        if measure.column is None:
+            self.columns[f"s{index}"] = ibis.literal(1.0) if condition is None else ibis.ifelse(condition, 1.0, 0.0)
+            return
+        values = column_of(self.table, self.name, measure.column, f"measure {label!r}")
+        if measure.aggregate == "distinct":
+            self.columns[f"u{index}"] = (
+                values if condition is None else ibis.ifelse(condition, values, ibis.null(values.type()))
+            )
+            return
+        if measure.aggregate == "count" and not values.type().is_floating():
+            self.columns[f"s{index}"] = flag(values.notnull())
+            return
+        values = self._numbers(label, measure, values)
+        number, usable = _finite(values)
+        wrong = values.notnull() & ~usable
+        self.unusable.append(wrong if condition is None else condition & wrong)
+        if measure.aggregate == "count":
+            self.columns[f"s{index}"] = flag(usable)
+            return
+        self.columns[f"s{index}"] = number if condition is None else ibis.ifelse(condition, number, 0.0)
+        self.negative.append(self.columns[f"s{index}"] < 0)
+        if measure.aggregate == "mean":
+            self.columns[f"n{index}"] = flag(usable)
+
+    def _condition(self, label: str, measure: Measure) -> Any:
+        if measure.where_column is None:
+            return None
+        column = column_of(self.table, self.name, measure.where_column, f"condition of measure {label!r}")
+        return (as_text(column) == measure.where_value).fill_null(False)
+
+    def _numbers(self, label: str, measure: Measure, values: ir.Column) -> ir.Column:
+        if values.type().is_boolean():
+            return values.cast("int64")
+        if not values.type().is_numeric():
+            raise SourceError(
+                f"Source {self.name!r}: measure {label!r} is {measure.aggregate}({measure.column})",
+                allowed="a column of numbers or booleans",
+                got=str(values.type()),
+                hint="count and distinct take any column",
+            )
+        return values
+
+
+def prepared_rows(
+    table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery, now: datetime, dialect: str
+) -> ir.Table:
+    """All rows that the query could need, with the columns named in the module's description."""
+    import ibis
+
+    query.require_measures(name, settings)
+    start, end = query.start, max(query.end, now)
+    parts = _Parts(table, name)
+    for index, label in enumerate(query.measures):
+        parts.add(index, label, settings.measures[label])
+    nothing = ibis.literal(False)
+    return table.select(
+        sec=time_of(table, name, settings, start, end, dialect),
+        blank=table[settings.time].isnull(),
+        unusable=reduce(or_, parts.unusable, nothing).fill_null(False),
+        negative=reduce(or_, parts.negative, nothing).fill_null(False),
+        **{f"d{k}": _as_dimension(table, name, column) for k, column in enumerate(query.dimensions)},
+        **parts.columns,
+    )

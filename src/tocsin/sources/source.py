@@ -1,0 +1,194 @@
+"""A source: a table wherever it lives, checked, described and turned into facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tocsin.config import SourceSettings
+from tocsin.errors import SourceError
+from tocsin.model import Facts, LeftOut
+from tocsin.sources.describe import TableDescription, describe_table
+from tocsin.sources.engines import Engine, connect, engine_errors
+from tocsin.sources.gather import gather_facts
+from tocsin.sources.query import FactsQuery
+from tocsin.sources.rows import column_of, time_of
+from tocsin.sources.statement import DIALECTS, compile_expression, facts_expression, quality_expression
+
+__all__ = ["OpenTable", "Source", "open_source", "open_table"]
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class OpenTable:
+    """A connected table without settings; a context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.close()
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def describe(self) -> TableDescription:
+        """Columns with kinds, ranges and frequent values; raises `SourceError`."""
+        with engine_errors(self.name, self._engine.secrets):
+            return describe_table(self._engine.table, self._rows)
+
+    def _batches(self, expression: Any, query: FactsQuery | None = None) -> Iterator[Any]:
+        sql = compile_expression(expression, self._engine.compiler, query)
+        return self._engine.run(sql, expression)
+
+    def _rows(self, expression: Any) -> list[dict[str, Any]]:
+        return [row for batch in self._batches(expression) for row in batch.to_pylist()]
+
+
+class Source(OpenTable):
+    """A table of events or facts with its settings; opened by `open_source`."""
+
+    def __init__(self, engine: Engine, settings: SourceSettings) -> None:
+        super().__init__(engine)
+        self.settings = settings
+
+    def check(self, query: FactsQuery | None = None) -> list[str]:
+        """Problems as sentences, none if all is well: columns, types, and what the engine says of the statement.
+
+        Reads no data; with a query, the engine plans its statement.
+        """
+        try:
+            with engine_errors(self.name, self._engine.secrets):
+                table, dialect = self._engine.table, self._engine.dialect
+                if query is None:
+                    time_of(table, self.name, self.settings, _ANY_TIME, _ANY_TIME, dialect)
+                    return self._missing_columns()
+                self._require_grouping_sets()
+                expression = facts_expression(table, self.name, self.settings, query, query.end, dialect)
+                self._engine.dry_run(compile_expression(expression, self._engine.compiler, query))
+        except SourceError as error:
+            return [str(error)]
+        return []
+
+    def _missing_columns(self) -> list[str]:
+        problems = []
+        for label, measure in self.settings.measures.items():
+            for column in (measure.column, measure.where_column):
+                if column is not None:
+                    try:
+                        column_of(self._engine.table, self.name, column, f"measure {label!r}")
+                    except SourceError as error:
+                        problems.append(str(error))
+        return problems
+
+    def _require_grouping_sets(self) -> None:
+        if self._engine.dialect not in DIALECTS:
+            raise SourceError(
+                f"Source {self.name!r}: the engine has no GROUPING SETS",
+                allowed=", ".join(DIALECTS),
+                got=self._engine.dialect,
+                hint="export the table to Parquet and give its path",
+            )
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """First and last usable event time in whole seconds (aware UTC), None where there is none; raises `SourceError`."""
+        with engine_errors(self.name, self._engine.secrets):
+            table, dialect = self._engine.table, self._engine.dialect
+            # wall times are read with the offsets of these years; the clock of two centuries would make a long CASE
+            start, end = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+            rows = table.select(sec=time_of(table, self.name, self.settings, start, end, dialect))
+            found = self._rows(rows.aggregate(first=rows.sec.min(), last=rows.sec.max()))[0]
+        if found["first"] is None:
+            return None
+        return datetime.fromtimestamp(int(found["first"]), UTC), datetime.fromtimestamp(int(found["last"]), UTC)
+
+    def facts(self, query: FactsQuery, now: datetime) -> Facts:
+        """The measures of all slices in the windows of a query.
+
+        Parameters
+        ----------
+        query : FactsQuery
+        now : datetime
+            Aware UTC; rows of a later second are left out and counted.
+
+        Raises
+        ------
+        SourceError
+            A column is missing or of a wrong type, no row has a readable time, or the engine refuses.
+        """
+        with engine_errors(self.name, self._engine.secrets):
+            self._require_grouping_sets()
+            arguments = (self._engine.table, self.name, self.settings, query, now, self._engine.dialect)
+            counts = {key: int(value) for key, value in self._rows(quality_expression(*arguments))[0].items()}
+            self._require_times(counts)
+            batches = self._batches(facts_expression(*arguments), query)
+            return gather_facts(batches, self.settings, query, counts["n_rows"], _left_out(counts, self.settings))
+
+    def _require_times(self, counts: dict[str, int]) -> None:
+        unreadable = counts["n_unreadable"] + counts["n_blank"]
+        if unreadable and not counts["n_usable"] and self.extent() is None:
+            raise SourceError(
+                f"Source {self.name!r}: none of the {unreadable} times in column {self.settings.time!r} can be read",
+                allowed="time stamps, dates, ISO 8601 texts, epoch seconds or milliseconds",
+                got=str(self._engine.table[self.settings.time].type()),
+            )
+
+
+def _left_out(counts: dict[str, int], settings: SourceSettings) -> tuple[LeftOut, ...]:
+    reasons = (
+        ("future rows", "n_future", "rows are later than now; they are not counted yet."),
+        ("missing time", "n_blank", f"rows have no value in {settings.time!r}."),
+        (
+            "unparseable time",
+            "n_unreadable",
+            f"rows have a value in {settings.time!r} that is no time from 1900 to 2199.",
+        ),
+        ("infinite measure", "n_unusable", "rows have an infinite or undefined measure; that value counts as nothing."),
+        ("negative measure", "n_negative", "rows have a negative measure; they are kept, as refunds are."),
+    )
+    return tuple(
+        LeftOut(reason, counts[key], "rows", f"{counts[key]} {rest}") for reason, key, rest in reasons if counts[key]
+    )
+
+
+def open_source(name: str, settings: SourceSettings, base: Path) -> Source:
+    """Connect to a source.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the configuration, for messages.
+    settings : SourceSettings
+    base : Path
+        The folder that relative paths start from.
+
+    Raises
+    ------
+    SourceError
+        The file, server or table cannot be reached.
+
+    Examples
+    --------
+    >>> with open_source("events", settings, Path(".")) as source:  # doctest: +SKIP
+    ...     facts = source.facts(query, now=datetime.now(UTC))
+    """
+    url = settings.url.get_secret_value() if settings.url is not None else None
+    return Source(connect(name, settings.path, url, settings.table, base), settings)
+
+
+def open_table(path_or_url: str, table: str | None, base: Path) -> OpenTable:
+    """Connect to a table before there are settings, to describe it; raises `SourceError`."""
+    if "://" in path_or_url:
+        if table is None:
+            raise SourceError("A URL needs the name of a table", hint="--table NAME, or --table SCHEMA.NAME")
+        return OpenTable(connect("data", None, path_or_url, table, base))
+    return OpenTable(connect("data", path_or_url, None, None, base))
