@@ -1,0 +1,87 @@
+"""What a report says, before it is drawn: frozen records without HTML.
+
+An incident's `details` (JSON values; every key may be missing, every number null) are read as:
+
+    value, expected, lower, upper, unit ("ratio": shown as percent, or "amount")
+    reasons       : sentences
+    series        : {"start": ISO 8601, "value", "expected", "lower", "upper", "flagged"}, one a window
+    contributions : {"dimension", "value", "amount", "expected", "share"}
+    rows          : {"slice", "value", "expected", "lower", "upper", "p_value", "q_value", "share_of_total"}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.model import Incident, LeftOut, Window
+
+__all__ = ["FailedDelivery", "MonitorSummary", "PlantedRow", "Report"]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSummary:
+    """One monitor over the time of the report.
+
+    n_windows       : windows that were evaluated
+    n_silent        : of them, windows in which the source had no rows
+    alerts_per_week : None where there is no window
+    left_out        : what was not evaluated, counted
+    notes           : sentences
+    timezone        : the zone in which its windows and incidents are shown
+    """
+
+    name: str
+    kpi: str
+    n_windows: int
+    n_silent: int = 0
+    alerts_per_week: float | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedRow:
+    """One line of "planted and found", for data with known truth.
+
+    incident_ids : the incidents that tell of it; empty = not found
+    harmful      : False where silence, or an "expected", is the right answer
+    remark       : one sentence, may be empty
+    """
+
+    sentence: str
+    where: str
+    window: Window
+    harmful: bool
+    incident_ids: tuple[str, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDelivery:
+    """An alert that a channel did not accept, however often it was tried."""
+
+    channel: str
+    incident_id: str
+    n_attempts: int
+    last_at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one page shows.
+
+    incidents : in any order; shown by falling stake
+    planted   : None where the truth is not known
+    next_step : one sentence; what stands `between backticks` is shown as a command
+    """
+
+    title: str
+    generated_at: datetime
+    monitors: tuple[MonitorSummary, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    planted: tuple[PlantedRow, ...] | None = None
+    failed_deliveries: tuple[FailedDelivery, ...] = ()
+    next_step: str = ""
