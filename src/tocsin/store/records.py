@@ -164,6 +164,7 @@ def incident_from_row(row: Row[Any], anomaly_ids: tuple[str, ...]) -> Incident:
         n_quiet=row.n_quiet,
         kind=row.kind,
         details=row.details,
+        id=row.id,
     )
 
 

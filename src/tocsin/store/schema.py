@@ -150,6 +150,7 @@ outbox = Table(
     Column("id", Integer, primary_key=True),
     Column("incident_id", Id, nullable=False),
     Column("channel", Name, nullable=False),
+    Column("sequence", Integer, nullable=False),
     Column("change", Word, nullable=False),
     Column("content_digest", Digest, nullable=False),
     Column("monitor", Name, nullable=False),
@@ -162,7 +163,7 @@ outbox = Table(
     Column("claimed_by", Digest),
     Column("claimed_until", Moment),
     Column("last_error", PlainText),
-    UniqueConstraint("incident_id", "channel", "change", "content_digest"),
+    UniqueConstraint("incident_id", "channel", "sequence"),
     sqlite_autoincrement=True,  # the order of ids is the order of delivery: an id is never used again
 )
 Index("ix_outbox_state_next_at", outbox.c.state, outbox.c.next_at)

@@ -64,13 +64,14 @@ class WindowTransaction:
         self.previous: Run | None = None if row is None else run_from_row(row)
 
     def live_incidents(self) -> list[Incident]:
-        """Open incidents of the monitor, and those that this window can still change, oldest first.
+        """Open incidents of the monitor, and closed ones that this window can still change, oldest first.
 
-        The latter are those seen in it, or before and after it, and those that closed because it was quiet.
+        The latter are those seen in it, or before and after it, and those that closed because it was quiet. What has
+        been retracted stays so.
         """
         table = schema.incident
         start, end = self.window.start, self.window.end
-        mine = table.c.monitor == self.monitor
+        mine = sa.and_(table.c.monitor == self.monitor, table.c.state != IncidentState.RETRACTED.value)
         held = (
             sa.select(schema.incident_anomaly.c.incident_id)
             .join(schema.anomaly, schema.anomaly.c.id == schema.incident_anomaly.c.anomaly_id)
@@ -179,15 +180,22 @@ class WindowTransaction:
             self._connection.execute(sa.insert(link), rows)
 
     def _announce(self, alert: Alert) -> int:
-        """One outbox row a channel, unless the same content was already said there."""
+        """One outbox row a channel, unless it is what was last said there about the incident.
+
+        Only the last counts: "opened, retracted, opened" are three pieces of news although two are alike.
+        """
         payload = json_ready(alert.payload)
         content = {key: value for key, value in payload.items() if key != "at"}  # the same news said later is no news
         digest = text_digest(json.dumps(content, sort_keys=True))
         added = 0
         for channel in dict.fromkeys(alert.channels):
+            last = self._last_said(alert.incident_id, channel)
+            if last is not None and (last.change, last.content_digest) == (alert.change.value, digest):
+                continue
             row = {
                 "incident_id": alert.incident_id,
                 "channel": channel,
+                "sequence": 0 if last is None else last.sequence + 1,
                 "change": alert.change.value,
                 "content_digest": digest,
                 "monitor": self.monitor,
@@ -198,6 +206,15 @@ class WindowTransaction:
                 "n_attempts": 0,
                 "next_at": alert.at,
             }
-            statement = insert(self._connection, schema.outbox).values(row).on_conflict_do_nothing()
-            added += self._connection.execute(statement).rowcount
+            self._connection.execute(sa.insert(schema.outbox).values(row))
+            added += 1
         return added
+
+    def _last_said(self, incident_id: str, channel: str) -> sa.Row[Any, Any, Any] | None:
+        table = schema.outbox
+        return self._connection.execute(
+            sa.select(table.c.sequence, table.c.change, table.c.content_digest)
+            .where(table.c.incident_id == incident_id, table.c.channel == channel)
+            .order_by(table.c.sequence.desc())
+            .limit(1)
+        ).one_or_none()

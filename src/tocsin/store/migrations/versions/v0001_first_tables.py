@@ -136,6 +136,7 @@ def _create_outbox() -> None:
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("incident_id", sa.String(12), nullable=False),
         sa.Column("channel", sa.String(255), nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("change", sa.String(32), nullable=False),
         sa.Column("content_digest", sa.String(32), nullable=False),
         sa.Column("monitor", sa.String(255), nullable=False),
@@ -149,13 +150,7 @@ def _create_outbox() -> None:
         sa.Column("claimed_until", TIME),
         sa.Column("last_error", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
-        sa.UniqueConstraint(
-            "incident_id",
-            "channel",
-            "change",
-            "content_digest",
-            name="uq_outbox_incident_id_channel_change_content_digest",
-        ),
+        sa.UniqueConstraint("incident_id", "channel", "sequence", name="uq_outbox_incident_id_channel_sequence"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_state_next_at", "outbox", ["state", "next_at"])
