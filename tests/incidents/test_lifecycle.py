@@ -40,11 +40,10 @@ class Monitor:
         self.said: list[tuple[int, Change, str]] = []
 
     def evaluate(self, hour: int, *sightings: Sighting, quiet: bool = True) -> Advance:
-        start = window(hour).start.isoformat()
         live = [
             incident
             for incident in self.incidents.values()
-            if incident.state is IncidentState.OPEN or start in incident.details["windows"]
+            if incident.state is IncidentState.OPEN or incident.first.start <= window(hour).start <= incident.last.start
         ]
         step = advance(
             "ctr", "clicks / views", window(hour), live, sightings,
@@ -110,6 +109,15 @@ def test_late_data_that_takes_everything_back_retracts() -> None:
     monitor.evaluate(0)
     assert monitor.said == [(0, Change.OPENED, DE.key), (0, Change.RETRACTED, DE.key)]
     assert monitor.only.state is IncidentState.RETRACTED
+
+
+def test_what_was_retracted_can_be_said_again_and_is_retracted_once() -> None:
+    monitor = Monitor()
+    for sightings in ([sighting(DE)], [], [], [sighting(DE)]):
+        monitor.evaluate(0, *sightings)
+    assert [change for _, change, _ in monitor.said] == [Change.OPENED, Change.RETRACTED, Change.OPENED]
+    assert monitor.only.state is IncidentState.OPEN
+    assert monitor.only.details["revision"] == 1
 
 
 def test_late_data_that_takes_one_window_back_leaves_the_rest() -> None:

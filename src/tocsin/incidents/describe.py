@@ -132,7 +132,7 @@ def describe_cause(
     )
 
 
-def describe_silence(monitor: str, source: str, kpi: Kpi) -> Sighting:
+def describe_silence(monitor: str, source: str) -> Sighting:
     """The source had no rows at all: one event, not an outage of every slice."""
     sentence = "The source had no row in a due window, for any slice; no slice is judged until rows come again."
     return Sighting(

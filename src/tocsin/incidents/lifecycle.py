@@ -74,6 +74,8 @@ def advance(
 
     for old in live:
         stripped = before[old.id]
+        if old.state is IncidentState.RETRACTED:
+            continue
         if old.id in joined:
             put(*_seen(old, stripped, joined[old.id], window))
         elif not stripped.details["windows"]:
@@ -86,7 +88,11 @@ def advance(
             put(stripped, None)
     alone.sort(key=lambda sighting: (-sighting.stake, sighting.slice.key))
     for sighting in alone[:max_incidents]:
-        put(_opened(monitor, kpi, sighting, window), Change.OPENED)
+        opened = _opened(monitor, kpi, sighting, window)
+        if opened.id in before:  # it had been retracted; saying it again must not look like a repetition
+            revision = before[opened.id].details.get("revision", 0) + 1
+            opened = opened.evolve(details={**opened.details, "revision": revision})
+        put(opened, Change.OPENED)
     return Advance(tuple(changed), tuple(changes), len(alone[max_incidents:]))
 
 

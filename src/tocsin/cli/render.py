@@ -1,0 +1,176 @@
+"""What the commands print. Values from data are never read as markup and cannot move the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import rich.box
+import rich.console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.errors import TocsinError
+from tocsin.formatting import format_count, format_number, format_window, make_visible
+from tocsin.model import Anomaly, Feedback, Incident, LeftOut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tocsin.alerts import DeliveryReport
+    from tocsin.check import Finding
+    from tocsin.demo import DemoResult
+    from tocsin.initialise import InitResult
+    from tocsin.pipeline import RunReport
+
+__all__ = [
+    "Console",
+    "complain",
+    "render_check",
+    "render_delivery",
+    "render_demo",
+    "render_feedback",
+    "render_init",
+    "render_run",
+]
+
+N_INCIDENTS = 15
+COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan"}
+
+
+class Console:
+    """stdout for results, stderr for progress."""
+
+    def __init__(self) -> None:
+        self.out = rich.console.Console(highlight=False, soft_wrap=True)
+        self.err = rich.console.Console(stderr=True, highlight=False)
+
+    def lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.out.print(Text(make_visible(line)))
+
+    def heading(self, text: str) -> None:
+        self.out.print()
+        self.out.print(Text(text, style="bold"))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        table = Table(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(make_visible(str(cell))) for cell in row))
+        self.out.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A progress bar a task on a terminal; nothing where stderr is not one."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            tasks: dict[str, Any] = {}
+
+            def show(name: str, done: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(rich.markup.escape(name), total=total)
+                bars.update(tasks[name], completed=done, total=total)
+
+            yield show
+
+
+def complain(error: TocsinError) -> None:
+    Console().err.print(Text.assemble(("error: ", "bold red"), make_visible(str(error))))
+
+
+def render_run(console: Console, report: RunReport, *, dry_run: bool = False) -> None:
+    """One line a monitor, the incidents that changed, and what was left out."""
+    for item in report.monitors:
+        statuses = [run.status.value for run in item.runs]
+        parts = [format_count(statuses.count("evaluated"), "window") + " evaluated"]
+        parts += [
+            f"{statuses.count(status)} {status}" for status in ("silent", "not enough data") if status in statuses
+        ]
+        parts += [f"{item.n_unchanged} unchanged"] if item.n_unchanged else []
+        parts += [f"{item.n_skipped} skipped (use backfill)"] if item.n_skipped else []
+        parts.append(format_count(item.n_flagged, "slice") + " flagged")
+        console.lines([f"{item.monitor}: " + ", ".join(parts)])
+        _left_out(console, [left for run in item.runs[-1:] for left in run.left_out])
+        console.lines([f"  note: {note}" for run in item.runs[-1:] for note in run.notes])
+        latest = {incident.id: (incident, change) for incident, change in item.changes}
+        changes = sorted(latest.values(), key=lambda pair: -pair[0].stake)
+        rows = [
+            (
+                incident.id[:6],
+                change.value,
+                Text(incident.severity, style=COLOURS[incident.severity]),
+                format_number(incident.stake),
+                incident.headline,
+                format_window(incident.first),
+            )
+            for incident, change in changes[:N_INCIDENTS]
+        ]
+        if rows:
+            console.table(("id", "", "severity", "stake", "incident", "since"), rows)
+        if len(changes) > N_INCIDENTS:
+            console.lines([f"  {len(changes) - N_INCIDENTS} more incidents: `tocsin report` shows them"])
+    if dry_run:
+        console.lines(["dry run: nothing was written or sent"])
+    if report.delivery is not None:
+        render_delivery(console, report.delivery)
+
+
+def _left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
+    for item in left_out:
+        detail = f" ({item.detail})" if item.detail else ""
+        console.lines([f"  left out: {format_number(item.count)} {item.unit}, {item.reason}{detail}"])
+
+
+def render_delivery(console: Console, report: DeliveryReport) -> None:
+    counts = {"sent": report.sent, "failed": report.failed, "dead": report.dead, "waiting": report.waiting}
+    if any(counts.values()):
+        console.lines(["alerts: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count)])
+
+
+def render_check(console: Console, findings: Sequence[Finding]) -> bool:
+    for finding in findings:
+        mark = Text("ok  ", style="green") if finding.ok else Text("LOOK", style="bold red")
+        console.out.print(Text.assemble(mark, " ", make_visible(f"{finding.subject}: {finding.sentence}")))
+    return all(finding.ok for finding in findings)
+
+
+def render_feedback(console: Console, subject: Anomaly | Incident, answer: Feedback, *, undone: bool) -> None:
+    verb = "taken back" if undone else "stored"
+    console.lines([f"{verb}: {answer.verdict.value} for {subject.id}"])
+
+
+def render_init(console: Console, result: InitResult) -> None:
+    console.lines(result.guesses)
+    console.lines([f"written: {result.config}"])
+    if result.backtest is not None:
+        console.heading("Backtest")
+        console.table(
+            ("monitor", "windows", "incidents", "alerts a week"),
+            [
+                (item.monitor, item.n_windows, item.n_incidents, format_number(item.alerts_a_week))
+                for item in result.backtest
+            ],
+        )
+    console.lines(["", "next: " + result.next_step])
+
+
+def render_demo(console: Console, result: DemoResult) -> None:
+    console.heading("Planted and found")
+    rows = [
+        (
+            row.planted,
+            row.window,
+            Text("yes" if row.found else "no", style="green" if row.found == row.harmful else "yellow"),
+            row.detail,
+        )
+        for row in result.rows
+    ]
+    console.table(("planted", "when", "found", "as"), rows)
+    console.lines([result.others])
+    console.heading("Written")
+    console.lines(result.written)
+    console.lines(["", "next: " + result.next_step])

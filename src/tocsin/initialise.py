@@ -1,0 +1,202 @@
+"""`tocsin init`: look at a table, guess what it holds, write a commented tocsin.toml, and say how often it would ring."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import SecretStr
+
+from tocsin.config import Settings, parse_settings
+from tocsin.errors import ConfigError, NotEnoughData
+from tocsin.formatting import format_moment, format_number
+from tocsin.guess import Guess, guess_settings
+from tocsin.model import Change
+from tocsin.pipeline import Progress, backfill
+from tocsin.sources import open_source, open_table
+from tocsin.windows import format_duration
+
+__all__ = ["Backtest", "InitResult", "initialise"]
+
+N_BACKTEST = 168
+"""At most this many of the newest windows are judged in the backtest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """How often one monitor would have rung."""
+
+    monitor: str
+    n_windows: int
+    n_incidents: int
+    alerts_a_week: float
+    """Opened, updated and closed incidents are one alert each."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    config: Path
+    guesses: tuple[str, ...]
+    backtest: tuple[Backtest, ...] | None
+    next_step: str
+
+
+def initialise(
+    data: str,
+    *,
+    table: str | None = None,
+    config: Path = Path("tocsin.toml"),
+    force: bool = False,
+    backtest: bool = True,
+    progress: Progress | None = None,
+) -> InitResult:
+    """Guess and write a configuration for a file, folder, glob or database table.
+
+    Parameters
+    ----------
+    data : str
+        A path or glob, or a connection URL (then `table` is needed). A URL with a password is written as ``${…}``.
+
+    Raises
+    ------
+    ConfigError
+        The configuration exists and `force` is not set.
+    SourceError, NotEnoughData
+        The table cannot be read, or has no time or nothing to measure.
+    """
+    if config.exists() and not force:
+        raise ConfigError(
+            "The configuration exists", got=str(config), hint="--force overwrites it, --config names another"
+        )
+    base = config.resolve().parent
+    with open_table(data, table, Path.cwd()) as source:
+        guess = guess_settings(source.describe())
+    text = render_settings(guess, data, table, base)
+    settings = parse_settings(text, base=base, name=str(config))
+    name = next(iter(settings.source))
+    with open_source(name, settings.source[name], base) as source:
+        extent = source.extent()
+    if extent is None:
+        raise NotEnoughData(f"No row of {data} has a usable time in column {guess.time!r}")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(text, encoding="utf-8")
+    found = _backtest(settings, extent, progress) if backtest else None
+    n_rows = f"{format_number(guess.n_rows)} rows from {format_moment(extent[0])} to {format_moment(extent[1])}"
+    since = max(extent[0], extent[1] - timedelta(days=2))
+    option = "" if config == Path("tocsin.toml") else f" --config {config}"
+    next_step = f"tocsin backfill --since {since:%Y-%m-%dT%H:%M} --until {_end(extent):%Y-%m-%dT%H:%M}{option}"
+    return InitResult(config, (n_rows, *guess.sentences), found, next_step)
+
+
+def _end(extent: tuple[datetime, datetime]) -> datetime:
+    """A whole minute after the last row."""
+    return extent[1].replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+def _backtest(settings: Settings, extent: tuple[datetime, datetime], progress: Progress | None) -> tuple[Backtest, ...]:
+    """Judge the newest windows in a store that is thrown away."""
+    with TemporaryDirectory() as folder:
+        url = SecretStr(f"sqlite:///{Path(folder) / 'backtest.db'}")
+        store = settings.store.model_copy(update={"url": url})
+        return _judged(settings.model_copy(update={"store": store}), extent, progress)
+
+
+def _judged(scratch: Settings, extent: tuple[datetime, datetime], progress: Progress | None) -> tuple[Backtest, ...]:
+    found = []
+    for monitor in scratch.monitor:
+        end = monitor.grid.window(monitor.grid.index_of(extent[1])).end
+        whole = (end - extent[0]) // monitor.window
+        n_windows = max(1, min(N_BACKTEST, whole // 3))
+        outcome = backfill(
+            scratch, end - n_windows * monitor.window, end, now=max(end, datetime.now(UTC)),
+            monitors=(monitor.name,), progress=progress,
+        ).monitors[0]  # fmt: skip
+        n_windows = max(1, len(outcome.runs))
+        weeks = n_windows * monitor.window / timedelta(days=7)
+        n_opened = sum(change is Change.OPENED for _, change in outcome.changes)
+        found.append(Backtest(monitor.name, n_windows, n_opened, len(outcome.changes) / weeks))
+    return tuple(found)
+
+
+def render_settings(guess: Guess, data: str, table: str | None, base: Path) -> str:
+    """The commented text of tocsin.toml."""
+    if table is None:
+        place = f"path = {_text(_relative(data, base))}"
+    else:
+        place = f"url = {_text(_without_password(data))}\ntable = {_text(table)}"
+    measures = "\n".join(f"{_key(name)} = {_text(expression)}" for name, expression in guess.measures.items())
+    monitors = "\n".join(_monitor(name, kpi, guess) for name, kpi in guess.kpis.items())
+    return f"""\
+# Written by `tocsin init`; every guess can be edited, and `tocsin check` validates the result.
+
+[store]
+# Runs, anomalies, incidents, answers and the outbox. postgresql://… for several machines.
+url = "sqlite:///tocsin.db"
+
+[source.data]
+{place}
+time = {_text(guess.time)}
+# The zone of time stamps that carry none.
+time_zone = "UTC"
+
+[source.data.measures]
+# count, count(column), sum(column), mean(column), distinct(column); each with: where column = 'value'
+{measures}
+
+{monitors}
+# Where incidents are sent. A secret comes from the environment: ${{NAME}}.
+[alerts.channel.files]
+path = "alerts"
+
+# [alerts.channel.hook]
+# url = "${{TOCSIN_WEBHOOK}}"       # json://…, slack://…, gchat://…, msteams://…, mailto://…, pagerduty://…
+# min_severity = "medium"
+"""
+
+
+def _monitor(name: str, kpi: str, guess: Guess) -> str:
+    dimensions = ", ".join(_text(dimension) for dimension in guess.dimensions)
+    return f"""\
+[[monitor]]
+name = {_text(name)}
+source = "data"
+# A measure, or the ratio of the sums of two.
+kpi = {_text(kpi)}
+dimensions = [{dimensions}]
+# Slices fix at most this many dimensions at once.
+depth = {guess.depth}
+window = {_text(format_duration(guess.window))}
+# How far back the reference reaches, and how long after its end a window is due.
+history = {_text(format_duration(guess.history))}
+delay = "0min"
+# The false-discovery rate, and the least relative deviation that counts (0.1 = 10 %).
+q = 0.1
+min_relative = 0.1
+"""
+
+
+def _relative(data: str, base: Path) -> str:
+    """The path from the configuration's folder where it lies below it, else absolute."""
+    path = Path.cwd() / data
+    try:
+        return path.relative_to(base).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _without_password(url: str) -> str:
+    """A URL with a password becomes an environment variable: secrets are never written."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, _ = rest.rpartition("@")
+    return "${TOCSIN_SOURCE_URL}" if separator and at and ":" in credentials else f"{scheme}{separator}{rest}"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else _text(name)

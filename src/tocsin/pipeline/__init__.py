@@ -1,0 +1,183 @@
+"""The order of things, and the only place that knows it.
+
+    source -> windows -> detector -> causes -> incidents -> store -> alerts
+                            ▲                                 │
+                            └──────────── feedback ───────────┘
+
+Everything of one window is written in one transaction; a window whose facts, settings and answers are unchanged is not
+written again. So a run may be killed at any instant, repeated, or started twice at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tocsin.alerts import DeliveryReport, deliver
+from tocsin.config import MonitorSettings, Settings, load_settings, utc_now
+from tocsin.errors import InputError
+from tocsin.model import Run
+from tocsin.pipeline.course import Course
+from tocsin.pipeline.judge import Judge
+from tocsin.pipeline.write import MonitorReport, WindowWriter
+from tocsin.sources import FactsQuery, open_source
+from tocsin.store import Store
+
+__all__ = ["MonitorReport", "Progress", "RunReport", "backfill", "due_windows", "facts_query", "run"]
+
+CHUNK_WINDOWS = 1_000
+"""A long backfill reads this many windows (and their history) at a time, so that memory stays bounded."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a task's name, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did: a report a monitor, and what became of the alerts (None: none were sent)."""
+
+    monitors: tuple[MonitorReport, ...]
+    delivery: DeliveryReport | None = None
+
+
+def run(
+    config: str | Path | Settings,
+    *,
+    now: datetime | None = None,
+    monitors: Sequence[str] = (),
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Evaluate every window that is due, store what was found, deliver the alerts.
+
+    Parameters
+    ----------
+    config : path or Settings
+        tocsin.toml, or its validated content.
+    now : datetime, optional
+        An aware time to take for the present (default: the clock).
+    monitors : sequence of str
+        Only these; empty = all.
+    dry_run : bool
+        Judge each due window against what is stored, but write and send nothing.
+
+    Raises
+    ------
+    ConfigError, InputError, SourceError, StoreError
+    """
+    settings, now, chosen = _opened(config, now, monitors)
+    with Store.open(settings.store.url, base=settings.base) as store:
+        reports = []
+        for monitor in chosen:
+            indices, n_skipped = due_windows(monitor, store.last_run(monitor.name), now)
+            writer = WindowWriter(settings, monitor, store, now, alerts=True, dry_run=dry_run)
+            writer.report.n_skipped = n_skipped
+            reports.append(_evaluate(settings, monitor, store, writer, indices, now, progress))
+        if dry_run:
+            return RunReport(tuple(reports))
+        store.apply_retention(now - settings.store.retention)
+        return RunReport(tuple(reports), deliver(store, settings.alerts, now, settings.base))
+
+
+def backfill(
+    config: str | Path | Settings,
+    since: datetime,
+    until: datetime,
+    *,
+    now: datetime | None = None,
+    monitors: Sequence[str] = (),
+    alerts: bool = False,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Evaluate all due windows that lie in [since, until), oldest first; announce what is found only when asked to.
+
+    Raises
+    ------
+    ConfigError, InputError, SourceError, StoreError
+    """
+    settings, now, chosen = _opened(config, now, monitors)
+    if not since < until:
+        raise InputError("A backfill ends after it begins", got=f"{since} .. {until}")
+    with Store.open(settings.store.url, base=settings.base) as store:
+        reports = []
+        for monitor in chosen:
+            grid = monitor.grid
+            first = grid.index_of(since)
+            first += grid.start_of(first) < since
+            end = min(grid.index_of(until), grid.last_due(now, monitor.delay) + 1)
+            writer = WindowWriter(settings, monitor, store, now, alerts=alerts, dry_run=False)
+            reports.append(_evaluate(settings, monitor, store, writer, range(first, end), now, progress))
+        delivery = deliver(store, settings.alerts, now, settings.base) if alerts else None
+        return RunReport(tuple(reports), delivery)
+
+
+def due_windows(monitor: MonitorSettings, last_run: Run | None, now: datetime) -> tuple[range, int]:
+    """The grid indices of the windows to evaluate, and how many due ones are skipped (more than `max_catch_up`).
+
+    Without a run before, only the newest due window: the past is for `backfill`.
+    """
+    newest = monitor.grid.last_due(now, monitor.delay)
+    if last_run is None:
+        return range(newest, newest + 1), 0
+    first = monitor.grid.index_of(last_run.window.start) + 1
+    n_skipped = max(0, newest + 1 - first - monitor.max_catch_up)
+    return range(min(first + n_skipped, newest + 1 - monitor.reevaluate), newest + 1), n_skipped
+
+
+def facts_query(monitor: MonitorSettings, first: int, last: int) -> FactsQuery:
+    """The query for windows [first, last) and the history that the first of them needs."""
+    n_history = -(-monitor.history // monitor.window)
+    return FactsQuery(
+        grid=monitor.grid,
+        first=first - n_history,
+        last=last,
+        measures=monitor.kpi.measures,
+        dimensions=monitor.dimensions,
+        depth=monitor.depth,
+        traffic=monitor.kpi.denominator or monitor.kpi.numerator,
+        min_traffic=monitor.min_traffic,
+        max_slices=monitor.max_slices,
+    )
+
+
+def _opened(
+    config: str | Path | Settings, now: datetime | None, monitors: Sequence[str]
+) -> tuple[Settings, datetime, list[MonitorSettings]]:
+    settings = config if isinstance(config, Settings) else load_settings(config)
+    now = now or utc_now()
+    if now.tzinfo is None:
+        raise InputError("The present", allowed="an aware time", got=now.isoformat())
+    return settings, now, [settings.monitor_named(name) for name in monitors] or list(settings.monitor)
+
+
+def _evaluate(
+    settings: Settings,
+    monitor: MonitorSettings,
+    store: Store,
+    writer: WindowWriter,
+    indices: range,
+    now: datetime,
+    progress: Progress | None,
+) -> MonitorReport:
+    n_done = 0
+    for chunk in _chunks(indices):
+        query = facts_query(monitor, chunk.start, chunk.stop)
+        with open_source(monitor.source, settings.source[monitor.source], settings.base) as source:
+            facts = source.facts(query, now)
+        writer.report.left_out = facts.left_out
+        confirmed = store.excluded(monitor.name, monitor.grid.start_of(query.first), monitor.grid.start_of(query.last))
+        judge = Judge(monitor, facts, confirmed)
+        course = Course(monitor.kpi, facts, judge)
+        for index in chunk:
+            writer.write(judge, course, index - query.first)
+            n_done += 1
+            if progress is not None:
+                progress(monitor.name, n_done, len(indices))
+    return writer.report
+
+
+def _chunks(indices: range) -> Iterator[range]:
+    for start in range(indices.start, indices.stop, CHUNK_WINDOWS):
+        yield range(start, min(start + CHUNK_WINDOWS, indices.stop))

@@ -1,0 +1,86 @@
+"""The facts of a stretch of windows, the detector over them, and a digest that tells whether a window has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.config import MonitorSettings
+from tocsin.detectors import build_detector
+from tocsin.model import Bools, Facts, Slice, SliceScores, Window
+
+__all__ = ["Judge"]
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Judge:
+    """Judges the windows of some facts with the anomalies that people have confirmed left out of the reference."""
+
+    def __init__(self, monitor: MonitorSettings, facts: Facts, confirmed: Sequence[tuple[Window, str]]) -> None:
+        self.facts = facts
+        self.detector = build_detector(monitor)
+        self._excluded = _facts_of(facts, confirmed)
+        answers = sorted((window.start.isoformat(), key) for window, key in confirmed)
+        self._settings = f"{monitor.model_dump_json()}|{answers}".encode()
+        self._names = _names(facts)
+        self._order = np.argsort(facts.window, kind="stable")
+        self._bounds = np.searchsorted(facts.window[self._order], np.arange(facts.n_windows + 1))
+        self._owner = np.repeat(np.arange(facts.n_slices, dtype=np.int32), np.diff(facts.indptr))
+
+    def scores(self, window: int) -> SliceScores:
+        """One window's judgement of all slices; raises `NotEnoughData`."""
+        return self.detector.judge(self.facts, window, excluded=self._excluded)
+
+    def evidence(self, slice_index: int) -> dict[str, Any]:
+        """The detector's own arithmetic behind a score of the window judged last."""
+        return dict(self.detector.evidence(slice_index))
+
+    def digest(self, window: int) -> str:
+        """Of the settings, the answers and the window's facts, whatever the order of the slices."""
+        entries = self._order[self._bounds[window] : self._bounds[window + 1]]
+        names = self._names[self._owner[entries]]
+        arranged = np.argsort(names, kind="stable")
+        digest = hashlib.blake2b(self._settings, digest_size=16)
+        digest.update(names[arranged].tobytes())
+        for measure in sorted(self.facts.measures):
+            digest.update(self.facts.measures[measure][entries[arranged]].tobytes())
+        return digest.hexdigest()
+
+
+def _names(facts: Facts) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash of each slice that does not depend on which other slices there are."""
+    names = np.zeros(facts.n_slices, dtype=np.uint64)
+    for column, values in zip(facts.codes.T, facts.values, strict=True):
+        hashes = np.array([_hash(str(value)) for value in values] + [0], dtype=np.uint64)
+        names = names * GOLDEN + hashes[column]  # code -1, rolled up, takes the last
+    return names
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _facts_of(facts: Facts, confirmed: Iterable[tuple[Window, str]]) -> Bools | None:
+    """Which facts belong to confirmed anomalies: those of the slice and of all slices inside it, in that window."""
+    mask = np.zeros(len(facts.window), dtype=bool)
+    owner = np.repeat(np.arange(facts.n_slices), np.diff(facts.indptr))
+    codes = {name: {str(value): code for code, value in enumerate(values)} for name, values in _columns(facts)}
+    for window, key in confirmed:
+        position = int(np.searchsorted(facts.starts, int(window.start.timestamp())))
+        inside = np.ones(facts.n_slices, dtype=bool)
+        for name, value in Slice.from_key(key).items:
+            if name not in codes:  # the monitor has been given other dimensions since
+                inside[:] = False
+            else:
+                inside &= facts.codes[:, facts.dimensions.index(name)] == codes[name].get(value, -2)
+        mask |= (facts.window == position) & inside[owner]
+    return mask if mask.any() else None
+
+
+def _columns(facts: Facts) -> Iterable[tuple[str, npt.NDArray[np.object_]]]:
+    return zip(facts.dimensions, facts.values, strict=True)
