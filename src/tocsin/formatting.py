@@ -290,8 +290,20 @@ def _percent_interval(low: float, high: float) -> str:
     decimals = _decimals(100 * max(abs(low), abs(high)), 2)
     while decimals < 6 and low != high and _percent(low, decimals) == _percent(high, decimals):
         decimals += 1
-    texts = (_percent(low, decimals), _percent(high, decimals))
-    return f"{texts[0]} %" if texts[0] == texts[1] else f"{texts[0]} to {texts[1]} %"
+    texts = [_percent(low, decimals), _percent(high, decimals)]
+    if texts[0] == texts[1]:
+        return f"{texts[0]} %"
+    if "." in texts[0] or "." in texts[1]:  # 5.3 to 8.0, but 0 to 0.2
+        texts = [_pad(text, decimals) for text in texts]
+    return f"{texts[0]} to {texts[1]} %"
+
+
+def _pad(text: str, decimals: int) -> str:
+    """Put trailing zeros back; a plain 0 and shortened numbers stay."""
+    whole, _, fraction = text.partition(".")
+    if text == "0" or not text[-1].isdigit() or "e" in text or not decimals:
+        return text
+    return f"{whole}.{fraction.ljust(decimals, '0')}"
 
 
 def _day(local: datetime) -> str:

@@ -46,7 +46,7 @@ def number_ticks(low: float, high: float, unit: str, most: int = 5) -> list[Tick
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    values = [index * step for index in range(first, last + 1)]
+    values = [index * step for index in range(first, last + 1)]  # an exact 0 among them
     return [Tick(value, label) for value, label in zip(values, _number_labels(values, step, unit), strict=True)]
 
 
@@ -63,7 +63,11 @@ def _number_labels(values: Sequence[float], step: float, unit: str) -> list[str]
         return [f"{value / divisor:.3g}{suffix}" for value in values]
     # as many decimals as the step needs: 0.25 has two
     decimals = next(d for d in range(8) if math.isclose(round(step / divisor, d), step / divisor, rel_tol=1e-6))
-    return [f"{value / divisor + 0.0:,.{decimals}f}{suffix}" for value in values]
+    return [f"{value / divisor:,.{decimals}f}{suffix}" if value else _zero(unit) for value in values]
+
+
+def _zero(unit: str) -> str:
+    return "0 %" if unit == "ratio" else "0"
 
 
 def time_ticks(start: datetime, end: datetime, timezone: str, most: int = 8) -> list[Tick]:

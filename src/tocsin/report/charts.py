@@ -13,10 +13,10 @@ from tocsin.formatting import NOTHING, format_change, format_interval, format_va
 from tocsin.model import Window
 from tocsin.report.axes import Scale, Tick, number_ticks, time_ticks
 
-__all__ = ["MAX_HITS", "WIDTH", "Chart", "Hit", "Mark", "Point", "draw_series"]
+__all__ = ["FULL", "MAX_HITS", "Chart", "Hit", "Mark", "Point", "draw_series"]
 
-WIDTH, HEIGHT = 720.0, 270.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 10.0, 12.0, 34.0
+FULL = 100.0
+"""Both axes of a plot run from 0 to 100, so that lines can be stretched to any size and marks placed in percent."""
 MAX_HITS = 240
 """At most so many places of a chart answer to the pointer; more would be narrower than a pointer."""
 _LARGEST = 1e150
@@ -53,7 +53,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A time series with its band. Paths are SVG path data; ticks are in plot coordinates."""
+    """A time series with its band. All places are percent of the plot from its top left; paths are SVG data."""
 
     actual: str
     expected: str
@@ -66,12 +66,6 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     shade: tuple[float, float]
     description: str
-    width: float = WIDTH
-    height: float = HEIGHT
-    left: float = LEFT
-    right: float = WIDTH - RIGHT
-    top: float = TOP
-    bottom: float = HEIGHT - BOTTOM
 
 
 def draw_series(points: Sequence[Point], shaded: Window, unit: str, timezone: str) -> Chart | None:
@@ -97,8 +91,8 @@ def draw_series(points: Sequence[Point], shaded: Window, unit: str, timezone: st
     step = _step(points, shaded)
     y_ticks = number_ticks(*domain, unit)
     start, end = points[0].start, points[-1].start + step
-    x = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
-    y = Scale(y_ticks[0].value, y_ticks[-1].value, HEIGHT - BOTTOM, TOP)
+    x = Scale(start.timestamp(), end.timestamp(), 0, FULL)
+    y = Scale(y_ticks[0].value, y_ticks[-1].value, FULL, 0)
     middles = [x((point.start + step / 2).timestamp()) for point in points]
     runs = _runs(points, step)
     flagged = [(middle, point) for middle, point in zip(middles, points, strict=True) if point.flagged]
@@ -106,14 +100,14 @@ def draw_series(points: Sequence[Point], shaded: Window, unit: str, timezone: st
     return Chart(
         actual=_line(middles, [point.value for point in points], runs, y),
         expected=_line(middles, [point.expected for point in points], runs, y),
-        band=_band(middles, points, runs, y, half=(x.end - x.start) * (step / (end - start)) / 2),
+        band=_band(middles, points, runs, y, half=FULL * (step / (end - start)) / 2),
         lone=_lone(middles, points, runs, y),
-        flags=tuple(Mark(round(m, 1), round(y(point.value), 1)) for m, point in flagged if _known(point.value)),
-        flags_missing=tuple(Mark(round(m, 1), y.start) for m, point in flagged if not _known(point.value)),
+        flags=tuple(Mark(round(m, 2), round(y(point.value), 2)) for m, point in flagged if _known(point.value)),
+        flags_missing=tuple(Mark(round(m, 2), y.start) for m, point in flagged if not _known(point.value)),
         hits=_hits(points, middles, y, step, unit, timezone),
-        x_ticks=tuple(Tick(round(x(t.value), 1), t.label, t.minor) for t in time_ticks(start, end, timezone)),
-        y_ticks=tuple(Tick(round(y(t.value), 1), t.label, t.minor) for t in y_ticks),
-        shade=(round(edges[0], 1), round(max(edges[1] - edges[0], 1), 1)),
+        x_ticks=tuple(Tick(round(x(t.value), 2), t.label, t.minor) for t in time_ticks(start, end, timezone)),
+        y_ticks=tuple(Tick(round(y(t.value), 2), t.label, t.minor) for t in y_ticks),
+        shade=(round(edges[0], 2), round(max(edges[1] - edges[0], 0.2), 2)),
         description=_description(points, unit, timezone, step),
     )
 
@@ -159,7 +153,7 @@ def _line(middles: Sequence[float], values: Sequence[float], runs: Sequence[rang
             if not _known(values[i]):
                 pen = "M"
                 continue
-            parts.append(f"{pen}{middles[i]:.1f} {y(values[i]):.1f}")
+            parts.append(f"{pen}{middles[i]:.2f} {y(values[i]):.2f}")
             pen = "L"
     return "".join(parts)
 
@@ -171,7 +165,7 @@ def _lone(middles: Sequence[float], points: Sequence[Point], runs: Sequence[rang
         for i in run:
             beside = [j for j in (i - 1, i + 1) if j in run and _known(points[j].value)]
             if _known(points[i].value) and not beside:
-                lone.append(Mark(round(middles[i], 1), round(y(points[i].value), 1)))
+                lone.append(Mark(round(middles[i], 2), round(y(points[i].value), 2)))
     return tuple(lone)
 
 
@@ -187,10 +181,10 @@ def _band(middles: Sequence[float], points: Sequence[Point], runs: Sequence[rang
                 (only,) = stretch
                 top, bottom = y(points[only].upper), y(points[only].lower)
                 left, right = middles[only] - half, middles[only] + half
-                parts.append(f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}Z")
+                parts.append(f"M{left:.2f} {top:.2f}H{right:.2f}V{bottom:.2f}H{left:.2f}Z")
             elif stretch:
-                over = "L".join(f"{middles[j]:.1f} {y(points[j].upper):.1f}" for j in stretch)
-                under = "L".join(f"{middles[j]:.1f} {y(points[j].lower):.1f}" for j in reversed(stretch))
+                over = "L".join(f"{middles[j]:.2f} {y(points[j].upper):.2f}" for j in stretch)
+                under = "L".join(f"{middles[j]:.2f} {y(points[j].lower):.2f}" for j in reversed(stretch))
                 parts.append(f"M{over}L{under}Z")
             stretch = []
     return "".join(parts)
@@ -203,13 +197,13 @@ def _hits(
     size = math.ceil(len(points) / MAX_HITS)
     groups = [range(first, min(first + size, len(points))) for first in range(0, len(points), size)]
     spoken = [next((i for i in group if points[i].flagged), group[len(group) // 2]) for group in groups]
-    borders = [LEFT, *((middles[a] + middles[b]) / 2 for a, b in pairwise(spoken)), WIDTH - RIGHT]
+    borders = [0.0, *((middles[a] + middles[b]) / 2 for a, b in pairwise(spoken)), FULL]
     hits = []
     for (left, right), i in zip(pairwise(borders), spoken, strict=True):
         point = points[i]
-        mark = Mark(round(middles[i], 1), round(y(point.value), 1)) if _known(point.value) else None
+        mark = Mark(round(middles[i], 2), round(y(point.value), 2)) if _known(point.value) else None
         label = _label(point, step, unit, timezone)
-        hits.append(Hit(round(left, 1), round(max(right - left, 0.1), 1), mark, label, point.flagged))
+        hits.append(Hit(round(left, 2), round(max(right - left, 0.05), 2), mark, label, point.flagged))
     return tuple(hits)
 
 

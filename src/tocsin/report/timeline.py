@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from tocsin.model import Window
 from tocsin.report.axes import Scale, Tick, time_ticks
-from tocsin.report.charts import WIDTH
+from tocsin.report.charts import FULL
 
 __all__ = ["Lane", "Span", "Timeline", "draw_timeline"]
 
 _BAR, _BAR_GAP, _LANE_HEAD, _MAX_ROWS = 12.0, 3.0, 22.0, 6
+_NARROWEST = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One monitor's stripe: its top, height, and bars (x, y, width, span)."""
+    """One monitor's stripe: its top and height in pixels, and bars: left (percent), top, width (percent), incident."""
 
     name: str
     y: float
@@ -38,15 +39,12 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All incidents over time, one stripe a monitor."""
+    """All incidents over time, one stripe a monitor; across in percent, down in pixels."""
 
     lanes: tuple[Lane, ...]
     x_ticks: tuple[Tick, ...]
     height: float
     bottom: float
-    width: float = WIDTH
-    left: float = 12.0
-    right: float = WIDTH - 12.0
 
 
 def draw_timeline(spans: Sequence[Span], timezone: str) -> Timeline | None:
@@ -56,20 +54,20 @@ def draw_timeline(spans: Sequence[Span], timezone: str) -> Timeline | None:
     start, end = min(span.window.start for span in spans), max(span.window.end for span in spans)
     pad = max((end - start) * 0.02, timedelta(minutes=1))
     start, end = (max(start - pad, datetime.min.replace(tzinfo=UTC)), min(end + pad, datetime.max.replace(tzinfo=UTC)))
-    x = Scale(start.timestamp(), end.timestamp(), 12.0, WIDTH - 12.0)
+    x = Scale(start.timestamp(), end.timestamp(), 0, FULL)
     lanes, top = [], 4.0
     for name in sorted({span.lane for span in spans}):
         rows: list[float] = []
         bars = []
         for span in sorted((s for s in spans if s.lane == name), key=lambda s: (s.window.start, s.anchor)):
             left = x(span.window.start.timestamp())
-            width = max(x(span.window.end.timestamp()) - left, 5.0)
+            width = max(x(span.window.end.timestamp()) - left, _NARROWEST)
             row = next((i for i, free in enumerate(rows) if free <= left), len(rows))
             row = min(row, _MAX_ROWS - 1)
-            rows[row : row + 1] = [left + width + 1]
-            bars.append((round(left, 1), top + _LANE_HEAD + row * (_BAR + _BAR_GAP), round(width, 1), span))
+            rows[row : row + 1] = [left + width + 0.1]
+            bars.append((round(left, 2), top + _LANE_HEAD + row * (_BAR + _BAR_GAP), round(width, 2), span))
         height = _LANE_HEAD + len(rows) * (_BAR + _BAR_GAP) + 4
         lanes.append(Lane(name, top, height, tuple(bars)))
         top += height + 4
-    ticks = tuple(Tick(round(x(t.value), 1), t.label, t.minor) for t in time_ticks(start, end, timezone))
+    ticks = tuple(Tick(round(x(t.value), 2), t.label, t.minor) for t in time_ticks(start, end, timezone))
     return Timeline(tuple(lanes), ticks, top + 24, top)
