@@ -1,4 +1,4 @@
-"""Is everything in place? Configuration, sources with a dry query a monitor, store, channels, outbox, overdue monitors."""
+"""Is everything in place? Configuration, sources with a dry query a monitor, store, outbox, overdue monitors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tocsin demo`: simulate an ad platform, plant troubles, run the main job on it, compare what was found with the truth.
+"""`tocsin demo`: simulate an ad platform, plant troubles, run the main job on it, compare the findings with the truth.
 
 What it writes is a working project: the data, tocsin.toml, the store, the alerts as files and the report.
 """
@@ -13,14 +13,15 @@ from pathlib import Path
 
 from tocsin.config import load_settings
 from tocsin.errors import InputError
-from tocsin.formatting import format_count, format_slice, format_window
+from tocsin.formatting import format_count, format_slice
 from tocsin.model import Incident, Window
+from tocsin.overview import write_report
 from tocsin.pipeline import Progress, backfill
-from tocsin.report import write_report
+from tocsin.report import PlantedRow
 from tocsin.simulate import Trouble, simulate_funnel, write_funnel
 from tocsin.store import Store
 
-__all__ = ["DemoResult", "DemoRow", "run_demo"]
+__all__ = ["DemoResult", "run_demo"]
 
 MARKER = ".tocsin-demo"
 EVALUATED = timedelta(days=7)
@@ -31,7 +32,7 @@ url = "sqlite:///tocsin.db"
 
 [source.funnel]
 path = "events.parquet"
-time = "{time}"
+time = "ts"
 
 [source.funnel.measures]
 views = "sum(views)"
@@ -69,19 +70,10 @@ path = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
-class DemoRow:
-    """One planted trouble and what became of it."""
-
-    planted: str
-    window: str
-    harmful: bool
-    found: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class DemoResult:
-    rows: tuple[DemoRow, ...]
+    """Planted and found, how much else rang, what was written, and the one next step to try."""
+
+    rows: tuple[PlantedRow, ...]
     others: str
     written: tuple[str, ...]
     next_step: str
@@ -106,7 +98,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: Progress | None = None) -
     write_funnel(folder, funnel)
     end = funnel.end
     config = folder / "tocsin.toml"
-    config.write_text(CONFIG.format(end=end.isoformat(), time=funnel.time), encoding="utf-8")
+    config.write_text(CONFIG.format(end=end.isoformat()), encoding="utf-8")
     settings = load_settings(config)
     outcome = backfill(settings, end - EVALUATED, end, now=end, alerts=True, progress=progress)
     with Store.open(settings.store.url, base=settings.base) as store:
@@ -134,7 +126,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: Progress | None = None) -
 
 def _compare(
     troubles: Sequence[Trouble], incidents: Sequence[Incident], kpis: dict[str, str]
-) -> tuple[list[DemoRow], dict[str, bool]]:
+) -> tuple[list[PlantedRow], dict[str, bool]]:
     """A row a trouble; and which incidents a trouble explains (False: a harmless one does)."""
     rows, explained = [], {}
     for trouble in troubles:
@@ -147,15 +139,16 @@ def _compare(
             and (incident.slice.contains(trouble.slice) or trouble.slice.contains(incident.slice))
             and kpis[incident.monitor] in moved
         ]
+        hits.sort(key=lambda incident: (incident.slice != trouble.slice, -incident.stake))
         explained.update((incident.id, trouble.harmful) for incident in hits)
-        best = min(hits, key=lambda incident: (incident.slice != trouble.slice, -incident.stake), default=None)
         rows.append(
-            DemoRow(
-                planted=f"{trouble.name}: {format_slice(trouble.slice)}" + ("" if trouble.harmful else " (harmless)"),
-                window=format_window(Window(trouble.start, trouble.end)),
+            PlantedRow(
+                sentence=trouble.sentence,
+                where=format_slice(trouble.slice),
+                window=Window(trouble.start, trouble.end),
                 harmful=trouble.harmful,
-                found=best is not None,
-                detail=f"{best.id[:6]} {best.headline}" if best else "nothing rang",
+                incident_ids=tuple(incident.id for incident in hits),
+                remark=hits[0].headline if hits else "nothing rang",
             )
         )
     return rows, explained

@@ -1,4 +1,4 @@
-"""`tocsin init`: look at a table, guess what it holds, write a commented tocsin.toml, and say how often it would ring."""
+"""`tocsin init`: look at a table, guess what it holds, write a commented tocsin.toml, say how often it would ring."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def watch(
             _log.exception("another instance took the lease over; this one stops")
             scheduler.shutdown(wait=False)
         except TocsinError as error:
-            _log.error("this tick failed and the next one tries again: %s", error)  # noqa: TRY400 - a sentence is enough
+            _log.error("this tick failed and the next one tries again: %s", error)
         if left is not None:
             left -= 1
             if left <= 0:

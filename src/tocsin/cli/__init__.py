@@ -178,7 +178,7 @@ def why(
     Example: [bold]tocsin why 3fa9[/bold]
     """
     from tocsin.cli.render import Console
-    from tocsin.report import why as explain
+    from tocsin.why import why as explain
 
     Console().lines(explain(_store(config), identity))
 
@@ -194,7 +194,7 @@ def report(
     """
     from tocsin.cli.render import Console
     from tocsin.config import load_settings, utc_now
-    from tocsin.report import write_report
+    from tocsin.overview import write_report
 
     settings = load_settings(config)
     write_report(output, settings, _store(config), utc_now())

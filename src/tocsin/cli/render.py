@@ -162,10 +162,10 @@ def render_demo(console: Console, result: DemoResult) -> None:
     console.heading("Planted and found")
     rows = [
         (
-            row.planted,
-            row.window,
-            Text("yes" if row.found else "no", style="green" if row.found == row.harmful else "yellow"),
-            row.detail,
+            row.where + ("" if row.harmful else " (harmless)"),
+            format_window(row.window),
+            Text("yes", style="green" if row.harmful else "yellow") if row.incident_ids else Text("no", style="red"),
+            f"{row.incident_ids[0][:6]} {row.remark}" if row.incident_ids else row.remark,
         )
         for row in result.rows
     ]

@@ -1,6 +1,6 @@
 """Anomalies of nested slices and neighbouring windows -> one incident (open, update, close, retract)."""
 
-from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence
+from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence, number
 from tocsin.incidents.fold import Cause, find_causes
 from tocsin.incidents.lifecycle import Advance, advance
 
@@ -13,4 +13,5 @@ __all__ = [
     "describe_cause",
     "describe_silence",
     "find_causes",
+    "number",
 ]

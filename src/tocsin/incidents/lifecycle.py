@@ -169,7 +169,7 @@ def _seen(
         stake=_stake(windows),
         anomaly_ids=_ids(windows),
         headline=lead.headline if is_latest else stripped.headline,
-        details={**(lead.details if is_latest else stripped.details), "windows": windows},
+        details=_details(lead.details if is_latest else stripped.details, windows),
     )
     real = (widened or worse or grown) and old.state is IncidentState.OPEN
     return incident, Change.UPDATED if real else None
@@ -190,8 +190,14 @@ def _opened(monitor: str, kpi: str, sighting: Sighting, window: Window) -> Incid
         anomaly_ids=tuple(entry["ids"]),
         headline=sighting.headline,
         kind=sighting.kind,
-        details={**sighting.details, "windows": {window.start.isoformat(): entry}},
+        details=_details(sighting.details, {window.start.isoformat(): entry}),
     )
+
+
+def _details(details: Mapping[str, Any], windows: Mapping[str, Any]) -> dict[str, Any]:
+    """With the windows the incident was seen in, which its chart marks."""
+    series = [{**point, "flagged": point["start"] in windows} for point in details.get("series", ())]
+    return {**details, "series": series, "windows": dict(windows)}
 
 
 def _entry(sightings: Sequence[Sighting], window: Window) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Judge:
         """The detector's own arithmetic behind a score of the window judged last."""
         return dict(self.detector.evidence(slice_index))
 
+    def history(self, slice_index: int) -> tuple[Sequence[float], ...]:
+        """Window, value, expected, lower, upper of a slice over the reference of the window judged last."""
+        return self.detector.history(slice_index)
+
     def digest(self, window: int) -> str:
         """Of the settings, the answers and the window's facts, whatever the order of the slices."""
         entries = self._order[self._bounds[window] : self._bounds[window + 1]]

@@ -1,0 +1,117 @@
+"""The arithmetic behind an anomaly, and what an incident is made of, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tocsin.formatting import (
+    format_change,
+    format_count,
+    format_interval,
+    format_number,
+    format_p,
+    format_ratio,
+    format_slice,
+    format_value,
+    format_window,
+)
+from tocsin.model import Anomaly, Incident
+from tocsin.store import Store
+
+__all__ = ["why"]
+
+N_ANOMALIES = 10
+
+
+def why(store: Store, identity: str) -> list[str]:
+    """Explain an anomaly or an incident.
+
+    Parameters
+    ----------
+    identity : str
+        Its id, or a beginning of it that fits no other.
+
+    Raises
+    ------
+    InputError
+        Nothing, or more than one thing, has such an id.
+    """
+    subject = store.find(identity)
+    lines = list(_anomaly(subject) if isinstance(subject, Anomaly) else _incident(subject, store))
+    answers = store.feedback(subject_id=subject.id)
+    lines += [
+        f"answer: {item.verdict.value} by {item.author or 'somebody'} {item.comment}".rstrip() for item in answers
+    ]
+    return lines
+
+
+def _anomaly(item: Anomaly) -> Iterator[str]:
+    unit = _unit(item)
+    yield f"anomaly {item.id} of {item.monitor}: {format_slice(item.slice)}"
+    yield f"window    {format_window(item.window)}"
+    yield f"KPI       {item.kpi} = {format_value(item.value, unit)}, {format_change(item.value, item.expected)}"
+    interval = format_interval(item.lower, item.upper, unit)
+    yield f"expected  {format_value(item.expected, unit)}, 95 % interval {interval}"
+    yield from _arithmetic(item)
+    yield f"p         {format_p(item.p_value)} (two-sided unless the monitor has a direction)"
+    yield f"q         {format_p(item.q_value)}: the share of false alarms among slices flagged at least as clearly"
+    yield f"score     {item.score!r} = 1 - p"
+    if item.slice.items:
+        yield f"of total  {format_ratio(item.share_of_total)} of what was expected of all slices together"
+    yield f"stake     {format_number(item.stake)}"
+    yield from (f"{name:9} {_shown(value)}" for name, value in item.evidence.items() if name not in _USED)
+
+
+_USED = {"amount", "exposure", "expected_amount", "deviation_sd", "common_factor"}
+
+
+def _arithmetic(item: Anomaly) -> Iterator[str]:
+    evidence = item.evidence
+    exposure = evidence.get("exposure")
+    numerator, _, denominator = item.kpi.partition(" / ")
+    of = f" of {format_number(exposure, 6)} {denominator}" if denominator else ""
+    expected = format_number(item.expected_amount, 6)
+    yield f"counts    {format_number(item.amount, 6)} {numerator}{of}; expected {expected}"
+    factor = evidence.get("common_factor")
+    if factor is not None:
+        yield f"factor    {format_number(factor, 4)}: the level that all slices shared in this window (1 = as usual)"
+    if item.deviation_sd and item.deviation_sd > 0:
+        deviation = item.amount - item.expected_amount
+        yield (
+            f"deviation {format_number(deviation, 6)} = {format_number(deviation / item.deviation_sd)} "
+            f"x {format_number(item.deviation_sd, 4)} (predictive standard deviation)"
+        )
+
+
+def _incident(item: Incident, store: Store) -> Iterator[str]:
+    yield f"incident {item.id} of {item.monitor}, {item.state.value}, {item.severity}: {item.headline}"
+    yield f"first     {format_window(item.first)}"
+    yield f"last      {format_window(item.last)}"
+    yield f"stake     {format_number(item.stake)}"
+    yield from (f"- {reason}" for reason in item.details.get("reasons", ()))
+    for part in item.details.get("contributions", ())[:N_ANOMALIES]:
+        share = format_ratio(part["share"]) if part.get("share") is not None else ""
+        amounts = f"{format_number(part['amount'])} where {format_number(part['expected'])} were expected"
+        yield f"  {part['dimension']} {part['value']}: {amounts}, {share} of the deviation"
+    anomalies = store.anomalies(incident=item.id)
+    yield f"{format_count(len(anomalies), 'anomaly', 'anomalies')}; `tocsin why` explains each:"
+    for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.stake)[:N_ANOMALIES]:
+        yield (
+            f"  {anomaly.id}  {format_window(anomaly.window)}  {format_slice(anomaly.slice)}  "
+            f"{format_change(anomaly.value, anomaly.expected)}, p = {format_p(anomaly.p_value)}"
+        )
+    if len(anomalies) > N_ANOMALIES:
+        yield f"  {len(anomalies) - N_ANOMALIES} more"
+
+
+def _unit(item: Anomaly) -> str:
+    return "ratio" if " / " in item.kpi and item.expected <= 1 else "amount"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return format_number(value, 5)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    return str(value)
