@@ -38,6 +38,7 @@ _PLAIN_LIMIT = 9_999.5
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _JOINERS = "\u200c\u200d"
+_WHITE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -220,7 +221,7 @@ def make_visible(text: str) -> str:
     Examples
     --------
     >>> make_visible("two\\nlines")
-    'two␊lines'
+    'two↵lines'
     >>> make_visible("\\u202eexe.txt")
     '[U+202E]exe.txt'
     """
@@ -240,14 +241,11 @@ def shorten(text: str, limit: int = 80) -> str:
 
 
 def _visible_character(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
+    if character in _WHITE:
+        return _WHITE[character]
     # Cc control, Cf format (bidi overrides, zero width), Cs lone surrogates, Zl and Zp line and paragraph separators
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _JOINERS:
-        return f"[U+{code:04X}]"
+        return f"[U+{ord(character):04X}]"
     return character
 
 
