@@ -33,7 +33,9 @@ def _postgres_server() -> str:
     """A reachable server's URL; the test is skipped, with the reason, where there is none."""
     psycopg = pytest.importorskip("psycopg")
     given = os.environ.get("TOCSIN_TEST_POSTGRES")
-    names = [f"postgresql://{user}127.0.0.1/{name}" for name in ("test", "postgres") for user in ("", "postgres@", "root@")]
+    names = [
+        f"postgresql://{user}127.0.0.1/{name}" for name in ("test", "postgres") for user in ("", "postgres@", "root@")
+    ]
     reasons = []
     for url in [given] if given else names:
         try:

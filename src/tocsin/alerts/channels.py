@@ -2,7 +2,8 @@
 
 A webhook (json:// or jsons://, with Apprise's options) is sent by this module, because Apprise would wrap title and
 body in a JSON of its own: here the request's body is the alert's payload, and its `Idempotency-Key` header the
-payload's id. All else goes through Apprise's public interface, with the text in the dialect that the service understands.
+payload's id. All else goes through Apprise's public interface, with the text in the dialect that the service
+understands.
 
 No URL leaves this module: errors carry a status or the name of an exception, and what Apprise and urllib3 log while
 sending is held back, since it quotes tokens.
