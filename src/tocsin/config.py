@@ -76,7 +76,9 @@ SecretUrl = Annotated[SecretStr, BeforeValidator(_with_environment)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
 
 
 class StoreSettings(_Section):
@@ -127,15 +129,23 @@ class MonitorSettings(_Section):
     """[[monitor]]: one KPI watched over the slices of one source."""
 
     name: str
+    """Letters, digits, _ . and -; part of every id, so that a renamed monitor starts anew."""
     kind: Literal["slices"] = "slices"
+    """The lens."""
     source: str
+    """The name of a [source.NAME]."""
     kpi: KpiText
+    """A measure, or the ratio of the sums of two: "clicks / views"."""
     dimensions: tuple[str, ...] = ()
+    """The columns that slices are made of."""
     depth: int = Field(default=2, ge=0, le=8)
     """Slices fix at most this many dimensions at once."""
     window: Duration = timedelta(hours=1)
+    """Its length: 1min to 4w; above an hour it divides a day or is whole days, and follows the wall clock."""
     timezone: str = "UTC"
+    """The zone of the wall clock, for windows and seasons."""
     origin: datetime = MONDAY
+    """A wall time at which some window begins (default: a Monday at midnight)."""
     delay: Duration = timedelta()
     """How long after its end a window is due."""
     reevaluate: int = Field(default=0, ge=0, le=1000)
@@ -145,11 +155,15 @@ class MonitorSettings(_Section):
     season: tuple[Duration, ...] | Literal["auto"] = "auto"
     """Lengths of the seasons, like ["1d", "7d"]; [] for none."""
     holidays: tuple[date, ...] = ()
+    """Days that are judged like Sundays, in the monitor's time zone."""
     mode: Literal["calibrated", "faithful"] = "calibrated"
+    """calibrated, or the article's bootstrap test to the letter."""
     q: float = Field(default=0.1, gt=0, lt=1)
     """The false-discovery rate of the calibrated mode."""
     direction: Literal["both", "up", "down"] = "both"
+    """Ring for deviations in both directions or in one."""
     min_expected: float = Field(default=5.0, ge=0)
+    """A slice is judged only where at least this amount of the KPI's numerator is expected."""
     min_relative: float = Field(default=0.0, ge=0)
     """A flag needs a relative deviation of at least this (0.1 = 10 %) …"""
     min_absolute: float = Field(default=0.0, ge=0)
@@ -200,6 +214,7 @@ class ChannelSettings(_Section):
     monitors: tuple[str, ...] = ()
     """Only these monitors; empty = all."""
     min_severity: Literal["low", "medium", "high"] = "low"
+    """Only incidents of at least this severity."""
 
     @model_validator(mode="after")
     def _one_place(self) -> ChannelSettings:
@@ -212,7 +227,9 @@ class AlertSettings(_Section):
     """[alerts]"""
 
     channel: dict[str, ChannelSettings] = Field(default_factory=dict)
+    """[alerts.channel.NAME], any number of them."""
     max_attempts: int = Field(default=8, ge=1)
+    """After so many failed attempts an alert is a dead letter, which `tocsin check` shows."""
     first_retry: Duration = timedelta(seconds=30)
     """Doubles with every attempt, up to 6 hours."""
     link: str | None = None

@@ -49,7 +49,7 @@ window = "1h"
 min_relative = 0.1
 
 [[monitor]]
-name = "install rate"
+name = "install_rate"
 source = "funnel"
 kpi = "installs / clicks"
 dimensions = ["country", "app", "partner", "sdk"]

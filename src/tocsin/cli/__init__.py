@@ -22,6 +22,9 @@ app = typer.Typer(
     help="Watches business metrics and the parties behind them, and rings only for what its users care about.",
 )
 
+simulations = typer.Typer(no_args_is_help=True, help="Write data with known truth.")
+app.add_typer(simulations, name="simulate")
+
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Monitors = Annotated[list[str] | None, typer.Option("--monitor", "-m", help="Only this monitor (repeatable).")]
 At = Annotated[str | None, typer.Option("--at", help="Take this ISO time for the present (UTC unless it has a zone).")]
@@ -262,6 +265,23 @@ def export(
     from tocsin.cli.render import Console
 
     Console().lines([f"written: {path}" for path in _store(config).export(folder)])
+
+
+@simulations.command("funnel")
+def simulate_funnel(
+    folder: Annotated[Path, typer.Argument(help="Where to write events.parquet and troubles.json.")],
+    weeks: Annotated[int, typer.Option(help="How long.")] = 6,
+    seed: Annotated[int, typer.Option(help="Another seed, another market.")] = 0,
+) -> None:
+    """Write an ad platform's hourly funnel with planted troubles and their truth.
+
+    Example: [bold]tocsin simulate funnel data/ --weeks 6[/bold]
+    """
+    from tocsin.cli.render import Console
+    from tocsin.simulate import simulate_funnel as simulate
+    from tocsin.simulate import write_funnel
+
+    Console().lines([f"written: {path}" for path in write_funnel(folder, simulate(weeks=weeks, random_state=seed))])
 
 
 def _store(config: Path) -> Any:

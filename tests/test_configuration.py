@@ -1,0 +1,103 @@
+"""tocsin.toml: what it says when something is wrong, and that every key is documented."""
+
+from pathlib import Path
+
+import pytest
+
+from tocsin.config import (
+    AlertSettings,
+    ChannelSettings,
+    MonitorSettings,
+    SourceSettings,
+    StoreSettings,
+    load_settings,
+    parse_settings,
+)
+from tocsin.errors import ConfigError
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "configuration.md"
+VALID = """
+[source.events]
+path = "events/*.parquet"
+time = "ts"
+[source.events.measures]
+views = "sum(views)"
+clicks = "count where event = 'click'"
+[[monitor]]
+name = "ctr"
+source = "events"
+kpi = "clicks / views"
+dimensions = ["country"]
+window = "1h"
+"""
+
+
+def error_of(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(text, base=Path())
+    return str(caught.value)
+
+
+def test_a_valid_configuration_has_defaults() -> None:
+    settings = parse_settings(VALID, base=Path("/data"))
+    assert settings.monitor[0].mode == "calibrated"
+    assert settings.source["events"].measures["clicks"].where_value == "click"
+    assert settings.base == Path("/data")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("window =", "windw =", "did you mean 'window'?"),
+        ("[source.events]\npath", "[source.events]\npth", "did you mean 'path'?"),
+        ('"1h"', '"1 fortnight"', "a whole number of s, min, h, d or w"),
+        ('"1h"', '"5h"', "divides a day"),
+        ('"clicks / views"', '"clicks / vews"', "did you mean 'views'?"),
+        ('source = "events"', 'source = "evnts"', "did you mean 'events'?"),
+        ('"sum(views)"', '"median(views)"', "count, count(column), sum(column)"),
+        ('name = "ctr"', 'name = "<b>"', "letters, digits"),
+        ('path = "events/*.parquet"', 'path = "x"\nurl = "postgresql://h/d"', "either path or url"),
+        ('path = "events/*.parquet"', 'url = "postgresql://h/d"', "url and table go together"),
+        ('window = "1h"', 'window = "1d"\nhistory = "3d"', "at least 7 windows"),
+        ('window = "1h"', 'window = "1h"\nq = 1.5', "less than 1, got 1.5"),
+        ('window = "1h"', 'window = "1h"\ntimezone = "Mars/Olympus"', "an IANA name"),
+        ("[source.events]", "[source.events", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(old: str, new: str, said: str) -> None:
+    assert old in VALID
+    assert said in error_of(VALID.replace(old, new, 1))
+
+
+def test_secrets_come_from_the_environment_and_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = VALID + '[alerts.channel.hook]\nurl = "json://${TOCSIN_TEST_HOST}/x"\n'
+    monkeypatch.delenv("TOCSIN_TEST_HOST", raising=False)
+    assert "TOCSIN_TEST_HOST is not set" in error_of(text)
+    monkeypatch.setenv("TOCSIN_TEST_HOST", "s3cret")
+    settings = parse_settings(text, base=Path())
+    url = settings.alerts.channel["hook"].url
+    assert url is not None
+    assert url.get_secret_value() == "json://s3cret/x"
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in settings.model_dump_json()
+
+
+def test_an_invalid_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_TEST_HOST", "s3cret")
+    text = VALID + '[alerts.channel.hook]\nurl = "json://${TOCSIN_TEST_HOST}/x"\npath = "also"\n'
+    assert "s3cret" not in error_of(text)
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="tocsin init"):
+        load_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("section", [StoreSettings, SourceSettings, MonitorSettings, AlertSettings, ChannelSettings])
+def test_every_key_is_documented_with_its_meaning(section: type[MonitorSettings]) -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    for name, field in section.model_fields.items():
+        assert field.description, f"{section.__name__}.{name} has no docstring"
+        meaning = " ".join(field.description.split()).replace("|", "\\|")
+        assert f"| `{name}` |" in text, name
+        assert meaning in text, name
