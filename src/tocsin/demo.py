@@ -128,7 +128,8 @@ def _compare(
     troubles: Sequence[Trouble], incidents: Sequence[Incident], kpis: dict[str, str]
 ) -> tuple[list[PlantedRow], dict[str, bool]]:
     """A row a trouble; and which incidents a trouble explains (False: a harmless one does)."""
-    rows, explained = [], {}
+    rows: list[PlantedRow] = []
+    explained: dict[str, bool] = {}
     for trouble in troubles:
         moved = {trouble.kpi, *(kpi for kpi, _ in trouble.also)}
         hits = [

@@ -117,7 +117,6 @@ def test_what_was_retracted_can_be_said_again_and_is_retracted_once() -> None:
         monitor.evaluate(0, *sightings)
     assert [change for _, change, _ in monitor.said] == [Change.OPENED, Change.RETRACTED, Change.OPENED]
     assert monitor.only.state is IncidentState.OPEN
-    assert monitor.only.details["revision"] == 1
 
 
 def test_late_data_that_takes_one_window_back_leaves_the_rest() -> None:

@@ -192,8 +192,10 @@ def _contributions(facts: Facts, scores: SliceScores, index: int) -> list[dict[s
     whole = float(scores.amount[index] - scores.expected_amount[index])
     found = []
     for dimension, name in enumerate(facts.dimensions):
-        here = np.flatnonzero(facts.codes[children, dimension] >= 0) if not fixed[dimension] else []
-        for position in sorted(here, key=lambda position: -abs(deviation[position]))[:N_CONTRIBUTIONS]:
+        if fixed[dimension]:
+            continue
+        here = np.flatnonzero(facts.codes[children, dimension] >= 0)
+        for position in here[np.argsort(-np.abs(deviation[here]), kind="stable")[:N_CONTRIBUTIONS]]:
             child = int(children[position])
             found.append(
                 {

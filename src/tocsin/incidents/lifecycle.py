@@ -88,11 +88,7 @@ def advance(
             put(stripped, None)
     alone.sort(key=lambda sighting: (-sighting.stake, sighting.slice.key))
     for sighting in alone[:max_incidents]:
-        opened = _opened(monitor, kpi, sighting, window)
-        if opened.id in before:  # it had been retracted; saying it again must not look like a repetition
-            revision = before[opened.id].details.get("revision", 0) + 1
-            opened = opened.evolve(details={**opened.details, "revision": revision})
-        put(opened, Change.OPENED)
+        put(_opened(monitor, kpi, sighting, window), Change.OPENED)
     return Advance(tuple(changed), tuple(changes), len(alone[max_incidents:]))
 
 
