@@ -131,7 +131,7 @@ def test_a_wrong_url_is_an_error_that_does_not_quote_it(url: str, words: str, tm
 
 def test_a_file_that_is_no_database_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_text("something else entirely " * 100)
-    with pytest.raises(StoreError, match="not an SQLite database.*Hint"):
+    with pytest.raises(StoreError, match=r"not an SQLite database.*Hint"):
         Store.open("sqlite:///store.db", base=tmp_path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -184,11 +185,16 @@ def test_records_of_another_window_or_monitor_are_refused(store: Store) -> None:
 
 
 def test_an_exception_in_the_block_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.window_transaction("ctr", window(1)) as transaction:
-        anomaly = make_anomaly(1)
-        incident = make_incident(1, 1, (anomaly.id,))
-        transaction.write(make_run(1), [anomaly], [incident], [make_alert(incident)])
-        raise ZeroDivisionError
+    anomaly = make_anomaly(1)
+    incident = make_incident(1, 1, (anomaly.id,))
+
+    def fail_late() -> None:
+        with store.window_transaction("ctr", window(1)) as transaction:
+            transaction.write(make_run(1), [anomaly], [incident], [make_alert(incident)])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_late()
     assert (store.runs(), store.anomalies(), store.incidents()) == ([], [], [])
     assert store.alert_counts()["waiting"] == 0
 
@@ -238,7 +244,7 @@ def test_ids_are_found_by_their_beginning(store: Store) -> None:
     anomalies = [make_anomaly(1, str(number)) for number in range(60)]
     write(store, 1, anomalies, [])
     ids = sorted(item.id for item in anomalies)
-    shared = next(first[0] for first, second in zip(ids, ids[1:], strict=False) if first[0] == second[0])
+    shared = next(first[0] for first, second in pairwise(ids) if first[0] == second[0])
     for anomaly in anomalies:
         shortest = next(n for n in range(1, 13) if sum(other.startswith(anomaly.id[:n]) for other in ids) == 1)
         assert store.find(anomaly.id[:shortest]) == anomaly
@@ -284,9 +290,14 @@ def test_detector_state_keeps_arrays_and_json(store: Store) -> None:
         assert found.arrays[name].dtype == array.dtype
     with pytest.raises(InputError, match="arrays of numbers"):
         store.put_state("ctr", "series", 3, {"x": np.array([object()])}, {}, at=T0)
-    with pytest.raises(ZeroDivisionError), store.window_transaction("ctr", window(2)) as transaction:
-        transaction.put_state("series", 4, {}, {}, T0)
-        raise ZeroDivisionError
+
+    def fail_late() -> None:
+        with store.window_transaction("ctr", window(2)) as transaction:
+            transaction.put_state("series", 4, {}, {}, T0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_late()
     kept = store.get_state("ctr", "series")
     assert kept is not None
     assert kept.version == 2

@@ -101,9 +101,8 @@ def excluded(connection: Connection, monitor: str, since: datetime, until: datet
     table, link = schema.anomaly, schema.incident_anomaly
     decided = {
         (row.subject_kind, row.subject_id): row.verdict
-        for row in _last_answers(
-            connection, [schema.feedback.c.monitor == monitor, schema.feedback.c.verdict != Verdict.UNSURE.value]
-        )
+        for row in _last_answers(connection, [schema.feedback.c.monitor == monitor])
+        if row.verdict != Verdict.UNSURE.value
     }
     if Verdict.RELEVANT.value not in decided.values():
         return []
