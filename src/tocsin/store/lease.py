@@ -43,9 +43,9 @@ class Lease:
                     index_elements=["name"],
                     set_={"holder": statement.excluded.holder, "expires_at": statement.excluded.expires_at},
                     where=free,
-                )
-            )
-            if taken.rowcount == 0:
+                ).returning(table.c.name)
+            ).one_or_none()
+            if taken is None:
                 row = connection.execute(sa.select(table).where(table.c.name == self.name)).one()
                 raise LeaseHeld(
                     f"The lease {self.name!r} is held by {row.holder} until {row.expires_at:%Y-%m-%d %H:%M:%S} UTC",
