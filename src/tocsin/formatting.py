@@ -130,7 +130,7 @@ def format_change(value: float | None, expected: float | None) -> str:
     ('down 62 %', 'up 310 %', 'up from 0', 'as expected')
     """
     if value is None or expected is None or math.isnan(value) or math.isnan(expected):
-        return "no longer measured" if expected else NOTHING
+        return NOTHING
     if value == expected:
         return "as expected"
     word = "up" if value > expected else "down"
@@ -139,7 +139,10 @@ def format_change(value: float | None, expected: float | None) -> str:
     change = abs(value - expected) / abs(expected)
     if change >= 100:
         return f"{word} {format_number(value / expected)}-fold"
-    return f"{word} {format_ratio(change)}"
+    text = format_ratio(change)
+    if text == "100 %" and change < 1:  # "down 100 %" is said of nothing left alone
+        text = format_ratio(change, 3) if change < 0.9995 else "over 99.9 %"
+    return f"{word} {text}"
 
 
 def format_p(p: float | None) -> str:
@@ -251,7 +254,7 @@ def _visible_character(character: str) -> str:
 
 def _decimals(value: float, digits: int) -> int:
     """How many decimals show `digits` significant digits of `value` once it is rounded to them."""
-    if value == 0:
+    if value == 0 or math.isinf(value):
         return 0
     return max(0, digits - 1 - int(f"{abs(value):.{digits - 1}e}".partition("e")[2]))
 

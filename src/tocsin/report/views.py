@@ -22,8 +22,10 @@ from tocsin.formatting import (
     format_slice,
     format_value,
     format_window,
+    make_visible,
+    shorten,
 )
-from tocsin.model import Incident, Window
+from tocsin.model import MISSING, Incident, Window
 from tocsin.report.charts import Chart, Point, draw_series
 
 __all__ = ["Bar", "Group", "IncidentView", "Row", "view_incident"]
@@ -109,7 +111,7 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
     reasons = [reason for reason in _sequence(details.get("reasons")) if isinstance(reason, str) and reason]
     length = incident.first.end - incident.first.start
     return IncidentView(
-        id=incident.id,
+        id=shorten(make_visible(incident.id), 64),
         headline=incident.headline,
         monitor=incident.monitor,
         kpi=incident.kpi,
@@ -141,6 +143,10 @@ def _number(value: object) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def _text(value: object) -> str:
+    return MISSING if value is None or value != value else str(value)  # NaN differs from itself
 
 
 def _sequence(value: object) -> Iterable[Any]:
@@ -181,7 +187,7 @@ def _expected(item: Mapping[str, Any], unit: str) -> str:
 def _row(item: Mapping[str, Any], unit: str) -> Row:
     value, expected = _number(item.get("value")), _number(item.get("expected"))
     return Row(
-        slice=str(item.get("slice", NOTHING)),
+        slice=_text(item.get("slice")),
         value=format_value(value, unit),
         expected=_expected(item, unit),
         change=format_change(value, expected),
@@ -194,7 +200,7 @@ def _row(item: Mapping[str, Any], unit: str) -> Row:
 def _groups(details: Mapping[str, Any]) -> tuple[tuple[Group, ...], int]:
     by_dimension: dict[str, list[Mapping[str, Any]]] = {}
     for item in _records(details, "contributions"):
-        by_dimension.setdefault(str(item.get("dimension", NOTHING)), []).append(item)
+        by_dimension.setdefault(_text(item.get("dimension")), []).append(item)
     groups = [_group(dimension, items) for dimension, items in by_dimension.items()]
     return tuple(groups[:MAX_GROUPS]), max(len(groups) - MAX_GROUPS, 0)
 
@@ -217,7 +223,7 @@ def _bar(item: Mapping[str, Any], longest: float) -> Bar:
         return round(min(100 * abs(value) / longest, 100.0), 2) if longest and math.isfinite(value) else 0.0
 
     return Bar(
-        value=str(item.get("value", NOTHING)),
+        value=_text(item.get("value")),
         amount=format_number(amount),
         expected=format_number(expected),
         share=format_ratio(_number(item.get("share"))),
