@@ -1,0 +1,87 @@
+"""Mixtures on a grid: empirical-Bayes weights by EM, and predictive probabilities integrated over overdispersion."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tocsin.kernels.counts import count_tails
+
+__all__ = ["mixture_weights", "predictive_tails"]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+def mixture_weights(likelihood, start, pseudo_counts, n_steps, tolerance):
+    """EM for the weights of a mixture of known components, with a Dirichlet prior.
+
+    Parameters
+    ----------
+    likelihood : (n, n_components), each row scaled as one likes
+    start : (n_components,) first weights
+    pseudo_counts : (n_components,) added to the expected counts of each step
+
+    Returns
+    -------
+    (n_components,) weights that sum to 1
+    """
+    n, n_components = likelihood.shape
+    weights, counts = start.copy(), np.empty(n_components)
+    for _ in range(n_steps):
+        counts[:] = 0.0
+        for i in range(n):
+            total = 0.0
+            for k in range(n_components):
+                total += weights[k] * likelihood[i, k]
+            if total > 0.0:
+                total = 1.0 / total
+                for k in range(n_components):
+                    counts[k] += likelihood[i, k] * total
+        total, change = 0.0, 0.0
+        for k in range(n_components):
+            counts[k] = counts[k] * weights[k] + pseudo_counts[k]
+            total += counts[k]
+        for k in range(n_components):
+            change = max(change, abs(counts[k] / total - weights[k]))
+            weights[k] = counts[k] / total
+        if change < tolerance:
+            break
+    return weights
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extra_variance):
+    """Mid-probabilities below and above `y`, integrated over the nodes of tau^2.
+
+    Parameters
+    ----------
+    y, base, rate, extra_variance : (n,): observed count; expected count and its rate before the correction; relative
+        variance of what is known of the window beside the slice's own rate (common factor, profile)
+    weight, mean, variance : (n, n_nodes) of the nodes; relative correction of the rate under each
+    nodes : (n_nodes,) tau^2
+
+    Returns
+    -------
+    below, above, expected, relative_variance (of the predictive distribution beyond Poisson or binomial) : (n,)
+    """
+    n, n_nodes = weight.shape
+    below, above, expected, spread = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        kept = 0.0
+        for k in range(n_nodes):
+            w = weight[i, k]
+            if w < 1e-3:
+                continue
+            kept += w
+            mu = base[i] * (1.0 + mean[i, k])
+            phi = nodes[k] + variance[i, k] + extra_variance[i]
+            family = phi - min(rate[i], 0.98) / base[i] if on_odds else phi
+            low, up = count_tails(y[i], mu, family)
+            below[i] += w * low
+            above[i] += w * up
+            expected[i] += w * mu
+            spread[i] += w * phi
+        below[i] = min(below[i] / kept, 1.0)
+        above[i] = min(above[i] / kept, 1.0)
+        expected[i] /= kept
+        spread[i] /= kept
+    return below, above, expected, spread
