@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.store.conftest import T0, make_alert, make_incident, make_run, window, write_window
+from tests.store.conftest import T0, make_alert, make_incident, make_run, window
 from tocsin.errors import InputError, LeaseHeld
 from tocsin.model import Change, Slice
 from tocsin.store import OutboxRow, Store
@@ -145,11 +145,13 @@ def test_a_lease_is_given_back_when_the_block_fails(store: Store) -> None:
 
 def test_of_many_who_want_a_lease_at_once_one_gets_it(url: str) -> None:
     with Store.open(url) as store:
-        write_window(store, 1)
+        kept = []
 
         def take(number: int) -> bool:
+            lease = store.lease("watch", f"holder {number}", NOW, 60)
+            kept.append(lease)  # a context manager that is forgotten gives its lease back
             try:
-                store.lease("watch", f"holder {number}", NOW, 60).__enter__()
+                lease.__enter__()
             except LeaseHeld:
                 return False
             return True
