@@ -95,7 +95,7 @@ def _kind(dtype: Any) -> Kind:
 def _aggregates(column: Any, index: int) -> dict[str, Any]:
     import ibis
 
-    found = {f"null_{index}": column.isnull().cast("int64").sum()}
+    found = {f"null_{index}": ibis.ifelse(column.isnull(), 1, 0).sum()}
     kind = _kind(column.type())
     if kind == "other":
         return found
@@ -111,7 +111,7 @@ def _aggregates(column: Any, index: int) -> dict[str, Any]:
         text = as_text(column)
         found |= {f"min_{index}": text.min(), f"max_{index}": text.max()}
     if column.type().is_string():
-        found[f"iso_{index}"] = column.strip().re_search(ISO_8601).cast("int64").sum()
+        found[f"iso_{index}"] = ibis.ifelse(column.strip().re_search(ISO_8601), 1, 0).sum()
     return found
 
 
@@ -122,7 +122,7 @@ def _column(
     kind = _kind(dtype)
     n_null = int(statistics[f"null_{index}"] or 0)
     distinct, low, high = (statistics.get(f"{what}_{index}") for what in ("distinct", "min", "max"))
-    if kind == "integer" and low is not None:
+    if kind == "integer" and low is not None and high is not None:
         low, high = int(low), int(high)
     return ColumnDescription(
         name=name,

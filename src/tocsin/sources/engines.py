@@ -48,7 +48,8 @@ class Engine:
 
     @property
     def dialect(self) -> str:
-        return {"spark": "pyspark"}.get(word := self.compiler.dialect.__name__.lower(), word)
+        word = str(self.compiler.dialect.__name__).lower()
+        return {"spark": "pyspark"}.get(word, word)
 
 
 def connect(name: str, path: str | None, url: str | None, table: str | None, base: Path) -> Engine:
@@ -57,7 +58,8 @@ def connect(name: str, path: str | None, url: str | None, table: str | None, bas
     with engine_errors(name, secrets):
         if path is not None:
             return _open_files(name, path, base)
-        assert url is not None and table is not None  # noqa: S101 - settings hold either a path or both
+        if url is None or table is None:
+            raise SourceError(f"Source {name!r}: nowhere to read from", allowed="a path, or a url and a table")
         scheme = url.split(":", 1)[0].lower()
         if scheme == "duckdb":
             return _open_duckdb(name, url, table, base)

@@ -4,12 +4,13 @@ Kinds: time stamps with a zone, time stamps without one (read in the source's zo
 zone), texts in ISO 8601, and numbers of seconds, milliseconds or microseconds since 1970. A fraction of a second is cut
 off downwards, which never moves an event over a window's edge because windows begin at whole seconds.
 
-An expression yields NULL where the time is missing, cannot be read, or lies outside the years 1900 to 2199.
+The result is NULL where the time is missing, cannot be read, or lies outside the years 1900 to 2199.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tocsin.windows import WindowGrid
@@ -17,7 +18,7 @@ from tocsin.windows import WindowGrid
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ISO_8601", "event_seconds", "is_time_column", "piecewise", "within"]
+__all__ = ["ISO_8601", "is_time_column", "piecewise", "with_seconds", "within"]
 
 EARLIEST = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
 LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
@@ -36,28 +37,30 @@ def is_time_column(dtype: Any) -> bool:
     return bool(dtype.is_timestamp() or dtype.is_date() or dtype.is_string() or dtype.is_numeric())
 
 
-def event_seconds(column: ir.Column, zone: str, start: datetime, end: datetime, *, dialect: str) -> ir.IntegerColumn:
-    """Whole epoch seconds of a time column; NULL = not usable.
+def with_seconds(rows: ir.Table, zone: str, start: datetime, end: datetime, *, dialect: str) -> ir.Table:
+    """Add the column `sec`, whole epoch seconds of the time column `t`; NULL = not usable.
 
     Parameters
     ----------
-    column : ibis column of times
+    rows : ibis table with a column t; columns that begin with "t_" are added on the way
     zone : IANA name of the zone of times that carry none
-    start, end : aware UTC; between them (and a day around) local times are exact over changes of the clock
+    start, end : aware UTC; between them (and two days around) wall times are exact over changes of the clock
     dialect : the engine's SQL dialect
     """
-    dtype = column.type()
+    dtype = rows.t.type()
     if dtype.is_string():
-        return _from_text(column, zone, start, end)
+        return _from_text(rows, zone, start, end)
     if dtype.is_timestamp() or dtype.is_date():
-        aware = dtype.is_timestamp() and dtype.timezone is not None
-        seconds = _from_timestamp(column, dialect)
-        usable = within(seconds).cast("int64")
-        return usable if aware else _from_local(usable, zone, start, end)
-    number = column.cast("float64")
-    size = number.abs()
-    scaled = _cases([(size >= MICROSECONDS_FROM, number / 1e6), (size >= MILLISECONDS_FROM, number / 1e3)], number)
-    return within(scaled).floor().cast("int64")
+        rows = rows.mutate(t_seconds=_from_timestamp(rows.t, dialect))
+        rows = rows.mutate(t_local=within(rows.t_seconds).cast("int64"))
+        if dtype.is_timestamp() and dtype.timezone is not None:
+            return rows.mutate(sec=rows.t_local)
+        return rows.mutate(sec=_from_local(rows.t_local, zone, start, end))
+    rows = rows.mutate(t_number=rows.t.cast("float64"))
+    size = rows.t_number.abs()
+    branches = [(size >= MICROSECONDS_FROM, rows.t_number / 1e6), (size >= MILLISECONDS_FROM, rows.t_number / 1e3)]
+    rows = rows.mutate(t_seconds=_cases(branches, rows.t_number))
+    return rows.mutate(sec=within(rows.t_seconds).floor().cast("int64"))
 
 
 def within(seconds: ir.NumericColumn) -> ir.NumericColumn:
@@ -95,67 +98,79 @@ def _from_local(local: ir.IntegerColumn, zone: str, start: datetime, end: dateti
     day = timedelta(days=2)
     changes = WindowGrid(timedelta(days=1), zone).offsets(start - day, end + day)
     pieces = [(changes[0][0] + changes[0][1], changes[0][1])]
-    for (_, before), (moment, after) in zip(changes, changes[1:], strict=False):
+    for (_, before), (moment, after) in pairwise(changes):
         pieces.append((moment + max(before, after), after))
     if pieces == [(pieces[0][0], 0)]:
         return local
     return local - piecewise(local, pieces)
 
 
-def _from_text(column: ir.StringColumn, zone: str, start: datetime, end: datetime) -> ir.IntegerColumn:
+def _from_text(rows: ir.Table, zone: str, start: datetime, end: datetime) -> ir.Table:
     """ISO 8601 by position and integer arithmetic: no engine's own parser, whose tastes differ."""
     import ibis
 
-    text = column.strip()
+    rows = rows.mutate(t_stripped=rows.t.strip())
     # a text that does not match becomes NULL before anything is cast, whatever order the engine evaluates in
-    text = ibis.ifelse(text.re_search(ISO_8601), text, ibis.null("string"))
+    rows = rows.mutate(t_text=ibis.ifelse(rows.t_stripped.re_search(ISO_8601), rows.t_stripped, ibis.null("string")))
+    rows = rows.mutate(
+        t_n=rows.t_text.length(),
+        t_has_second=rows.t_text.re_search(f"^{_DATE}[T ][0-9][0-9]:[0-9][0-9]:"),
+        t_zulu=rows.t_text.re_search("[Zz]$"),
+        t_hours=rows.t_text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9]$"),
+        t_compact=rows.t_text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9][0-9][0-9]$"),
+        t_colon=rows.t_text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9]:[0-9][0-9]$"),
+    )
 
-    def digits(first: int, n: int, present: Any = None) -> Any:
-        part = text.substr(first, n)
+    def digits(first: Any, n: int, present: Any = None) -> Any:
+        part = rows.t_text.substr(first, n)
         return (part if present is None else ibis.ifelse(present, part, "0")).cast("int64")
 
-    n_chars = text.length()
-    year, month, day = digits(0, 4), digits(5, 2), digits(8, 2)
-    hour, minute = digits(11, 2, n_chars >= 16), digits(14, 2, n_chars >= 16)
-    with_seconds = text.re_search(f"^{_DATE}[T ][0-9][0-9]:[0-9][0-9]:")
-    second = digits(17, 2, with_seconds)
+    sign_at = rows.t_n - ibis.cases((rows.t_hours, 3), (rows.t_compact, 5), else_=6)
+    has_offset = rows.t_hours | rows.t_compact | rows.t_colon
+    rows = rows.mutate(
+        t_year=digits(0, 4),
+        t_month=digits(5, 2),
+        t_day=digits(8, 2),
+        t_hour=digits(11, 2, rows.t_n >= 16),
+        t_minute=digits(14, 2, rows.t_n >= 16),
+        t_second=digits(17, 2, rows.t_has_second),
+        t_has_offset=has_offset,
+        t_sign=ibis.ifelse(has_offset & (rows.t_text.substr(sign_at, 1) == "-"), -1, 1),
+        t_offset_hour=digits(sign_at + 1, 2, has_offset),
+        t_offset_minute=digits(rows.t_n - 2, 2, rows.t_colon | rows.t_compact),
+    )
+    rows = _with_local_seconds(rows)
+    offset = rows.t_sign * (rows.t_offset_hour * 3600 + rows.t_offset_minute * 60)
+    in_zone = _from_local(rows.t_local, zone, start, end)
+    return rows.mutate(
+        sec=ibis.cases((rows.t_zulu, rows.t_local), (rows.t_has_offset, rows.t_local - offset), else_=in_zone)
+    )
+
+
+def _with_local_seconds(rows: ir.Table) -> ir.Table:
+    """Calendar and clock -> t_local, NULL for a day or clock that does not exist.
+
+    Days since 1970-01-01 by integer arithmetic on a year that begins in March: its months have a regular pattern,
+    (153 m + 2) // 5 days lie before month m.
+    """
+    import ibis
+
+    year, month, day = rows.t_year, rows.t_month, rows.t_day
     leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
     n_days = ibis.cases(
         (month.isin([4, 6, 9, 11]), 30), (month == 2, ibis.ifelse(leap, 29, 28)), (month.between(1, 12), 31), else_=0
     )
-    valid = day.between(1, n_days) & (hour <= 23) & (minute <= 59) & (second <= 59) & year.between(1900, 2199)
-    valid_or_null = ibis.ifelse(valid, _days_from_civil(year, month, day) * 86_400, ibis.null("int64"))
-    local = valid_or_null + hour * 3600 + minute * 60 + second
-    zulu, offset = _zone_of(text, n_chars)
-    return ibis.cases((zulu, local), (offset.notnull(), local - offset), else_=_from_local(local, zone, start, end))
-
-
-def _zone_of(text: ir.StringColumn, n_chars: ir.IntegerColumn) -> tuple[Any, Any]:
-    """Whether a text ends in Z, and the seconds of its numeric offset (NULL = none)."""
-    import ibis
-
-    hours = text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9]$")
-    compact = text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9][0-9][0-9]$")
-    colon = text.re_search(f"^{_DATE}{_CLOCK}[+-][0-9][0-9]:[0-9][0-9]$")
-    sign_at = n_chars - ibis.cases((hours, 3), (compact, 5), else_=6)
-    any_offset = hours | compact | colon
-    hour = ibis.ifelse(any_offset, text.substr(sign_at + 1, 2), "0").cast("int64")
-    minute = ibis.ifelse(colon | compact, text.substr(n_chars - 2, 2), "0").cast("int64")
-    size = hour * 3600 + minute * 60
-    signed = ibis.ifelse(text.substr(sign_at, 1) == "-", -size, size)
-    return text.re_search("[Zz]$"), ibis.ifelse(any_offset, signed, ibis.null("int64"))
-
-
-def _days_from_civil(year: Any, month: Any, day: Any) -> Any:
-    """Days since 1970-01-01 of the Gregorian calendar, by integer arithmetic on a year that begins in March.
-
-    A year from March has months of a regular pattern: (153 m + 2) // 5 days lie before its month m.
-    """
-    import ibis
-
-    late = month > 2
-    shifted_year = ibis.ifelse(late, year, year - 1)
-    shifted_month = ibis.ifelse(late, month - 3, month + 9)
-    in_year = (shifted_month * 153 + 2) // 5 + day - 1
-    leap_days = shifted_year // 4 - shifted_year // 100 + shifted_year // 400
-    return shifted_year * 365 + leap_days + in_year - 719_468
+    rows = rows.mutate(
+        t_exists=day.between(1, n_days)
+        & year.between(1900, 2199)
+        & (rows.t_hour <= 23)
+        & (rows.t_minute <= 59)
+        & (rows.t_second <= 59),
+        t_march_year=ibis.ifelse(month > 2, year, year - 1),
+        t_march_month=ibis.ifelse(month > 2, month - 3, month + 9),
+    )
+    march_year = rows.t_march_year
+    leap_days = march_year // 4 - march_year // 100 + march_year // 400
+    days = march_year * 365 + leap_days + (rows.t_march_month * 153 + 2) // 5 + rows.t_day - 719_469
+    seconds = days * 86_400 + rows.t_hour * 3600 + rows.t_minute * 60 + rows.t_second
+    return rows.mutate(t_local=ibis.ifelse(rows.t_exists, seconds, ibis.null("int64")))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.config import SourceSettings
 from tocsin.errors import SourceError, nearest
 from tocsin.model import MISSING, Measure
-from tocsin.sources.event_time import event_seconds, is_time_column
+from tocsin.sources.event_time import is_time_column, with_seconds
 from tocsin.sources.query import FactsQuery
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-__all__ = ["as_text", "column_of", "prepared_rows", "time_of"]
+__all__ = ["as_text", "column_of", "prepared_rows", "time_column"]
 
 LARGEST = 1e300
 """A measure beyond this counts as infinite: sums of it leave the range of a double."""
@@ -37,10 +37,8 @@ def column_of(table: ir.Table, name: str, column: str, role: str) -> ir.Column:
     return table[column]
 
 
-def time_of(
-    table: ir.Table, name: str, settings: SourceSettings, start: datetime, end: datetime, dialect: str
-) -> ir.IntegerColumn:
-    """The event seconds of every row; raises `SourceError` where the column cannot hold times."""
+def time_column(table: ir.Table, name: str, settings: SourceSettings) -> ir.Column:
+    """The column of event times; raises `SourceError` where it is missing or cannot hold times."""
     column = column_of(table, name, settings.time, "time")
     if not is_time_column(column.type()):
         raise SourceError(
@@ -48,7 +46,7 @@ def time_of(
             allowed="time stamps, dates, ISO 8601 texts, epoch seconds or milliseconds",
             got=str(column.type()),
         )
-    return event_seconds(column, settings.time_zone, start, end, dialect=dialect)
+    return column
 
 
 def as_text(column: ir.Column) -> ir.StringValue:
@@ -80,15 +78,17 @@ def _as_dimension(table: ir.Table, name: str, column: str) -> ir.StringValue:
     return as_text(values).fill_null(MISSING)
 
 
-def _finite(values: ir.Column) -> tuple[ir.FloatingValue, ir.BooleanValue]:
-    """(the number or 0, whether it is usable): NULL, NaN and infinite ones are not."""
+def _finite(values: ir.Column) -> tuple[ir.FloatingValue, ir.BooleanValue, ir.BooleanValue]:
+    """(the number or 0, whether it is usable, whether it is infinite or NaN)."""
     import ibis
 
     number = values.cast("float64")
-    usable = number.notnull() & (number.abs() < LARGEST)
-    if not values.type().is_integer():
-        usable = usable & ~number.isnan()  # engines order NaN above or beside the numbers
-    return ibis.ifelse(usable, number, 0.0), usable
+    undefined = (number.abs() >= LARGEST).fill_null(False)
+    if values.type().is_floating() or values.type().is_decimal():
+        undefined = undefined | number.isnan().fill_null(False)  # some engines order NaN beside the numbers
+    # the three tests are kept apart: some engines take NaN for NULL
+    usable = values.notnull() & ~undefined
+    return ibis.ifelse(usable, number, 0.0), usable, undefined
 
 
 class _Parts:
@@ -121,8 +121,7 @@ class _Parts:
             self.columns[f"s{index}"] = flag(values.notnull())
             return
         values = self._numbers(label, measure, values)
-        number, usable = _finite(values)
-        wrong = values.notnull() & ~usable
+        number, usable, wrong = _finite(values)
         self.unusable.append(wrong if condition is None else condition & wrong)
         if measure.aggregate == "count":
             self.columns[f"s{index}"] = flag(usable)
@@ -139,8 +138,10 @@ class _Parts:
         return (as_text(column) == measure.where_value).fill_null(False)
 
     def _numbers(self, label: str, measure: Measure, values: ir.Column) -> ir.Column:
+        import ibis
+
         if values.type().is_boolean():
-            return values.cast("int64")
+            return ibis.ifelse(values, 1, ibis.ifelse(values.notnull(), 0, ibis.null("int64")))
         if not values.type().is_numeric():
             raise SourceError(
                 f"Source {self.name!r}: measure {label!r} is {measure.aggregate}({measure.column})",
@@ -163,11 +164,13 @@ def prepared_rows(
     for index, label in enumerate(query.measures):
         parts.add(index, label, settings.measures[label])
     nothing = ibis.literal(False)
-    return table.select(
-        sec=time_of(table, name, settings, start, end, dialect),
-        blank=table[settings.time].isnull(),
+    rows = table.select(
+        t=time_column(table, name, settings),
         unusable=reduce(or_, parts.unusable, nothing).fill_null(False),
         negative=reduce(or_, parts.negative, nothing).fill_null(False),
         **{f"d{k}": _as_dimension(table, name, column) for k, column in enumerate(query.dimensions)},
         **parts.columns,
     )
+    rows = with_seconds(rows, settings.time_zone, start, end, dialect=dialect)
+    kept = [column for column in rows.columns if not column.startswith("t")]
+    return rows.select(*kept, blank=rows.t.isnull())

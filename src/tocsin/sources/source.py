@@ -13,14 +13,13 @@ from tocsin.errors import SourceError
 from tocsin.model import Facts, LeftOut
 from tocsin.sources.describe import TableDescription, describe_table
 from tocsin.sources.engines import Engine, connect, engine_errors
+from tocsin.sources.event_time import with_seconds
 from tocsin.sources.gather import gather_facts
 from tocsin.sources.query import FactsQuery
-from tocsin.sources.rows import column_of, time_of
+from tocsin.sources.rows import column_of, time_column
 from tocsin.sources.statement import DIALECTS, compile_expression, facts_expression, quality_expression
 
 __all__ = ["OpenTable", "Source", "open_source", "open_table"]
-
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class OpenTable:
@@ -70,7 +69,7 @@ class Source(OpenTable):
             with engine_errors(self.name, self._engine.secrets):
                 table, dialect = self._engine.table, self._engine.dialect
                 if query is None:
-                    time_of(table, self.name, self.settings, _ANY_TIME, _ANY_TIME, dialect)
+                    time_column(table, self.name, self.settings)
                     return self._missing_columns()
                 self._require_grouping_sets()
                 expression = facts_expression(table, self.name, self.settings, query, query.end, dialect)
@@ -100,12 +99,13 @@ class Source(OpenTable):
             )
 
     def extent(self) -> tuple[datetime, datetime] | None:
-        """First and last usable event time in whole seconds (aware UTC), None where there is none; raises `SourceError`."""
+        """First and last usable event time in whole seconds (aware UTC), None = empty; raises `SourceError`."""
         with engine_errors(self.name, self._engine.secrets):
             table, dialect = self._engine.table, self._engine.dialect
             # wall times are read with the offsets of these years; the clock of two centuries would make a long CASE
             start, end = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
-            rows = table.select(sec=time_of(table, self.name, self.settings, start, end, dialect))
+            rows = table.select(t=time_column(table, self.name, self.settings))
+            rows = with_seconds(rows, self.settings.time_zone, start, end, dialect=dialect)
             found = self._rows(rows.aggregate(first=rows.sec.min(), last=rows.sec.max()))[0]
         if found["first"] is None:
             return None

@@ -5,15 +5,17 @@ The facts are one SELECT, so that they are consistent without a lock or a tempor
     usable   rows in the windows, not after now; window index, dimensions as text, parts of measures
     facts    one scan: GROUP BY GROUPING SETS, every level at most `depth` deep, window by window
     ranked   traffic of every slice over the windows; the floor, then the cap, the total first
-    result   kept slices (window NULL, with their dimension values) UNION ALL their facts (slice number, window, measures)
-             UNION ALL one line on what was cut (slice NULL)
+    result   kept slices (window NULL, with their dimension values) UNION ALL their facts (slice number, window,
+             measures) UNION ALL one line on what was cut (slice NULL)
 
-ibis writes the SQL of every engine except for two things that it has no word for and that are changed in the syntax
-tree that it hands over: GROUPING SETS, and exact distinct counts on ClickHouse.
+ibis writes the SQL of every engine except for three things that it has no word for and that are changed in the syntax
+tree that it hands over: GROUPING SETS, exact distinct counts on ClickHouse, and fences for PostgreSQL's planner.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -71,7 +73,7 @@ def quality_expression(
 def facts_expression(
     table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery, now: datetime, dialect: str
 ) -> ir.Table:
-    """The result described above: columns slice, w, traffic, k0, k1, …, m0, m1, …, n_floor, n_cap, t_floor, t_cap, t_all."""
+    """The result described above: slice, w, traffic, k0, k1, …, m0, m1, …, n_floor, n_cap, t_floor, t_cap, t_all."""
     table = _pruned(table, settings, query.start, min(query.end, now + timedelta(seconds=1)))
     rows = prepared_rows(table, name, settings, query, now, dialect)
     rows = rows.drop("blank", "unusable", "negative").mutate(relative=_relative(rows.sec, query))
@@ -85,7 +87,7 @@ def _span(query: FactsQuery) -> int:
 
 
 def _relative(seconds: Any, query: FactsQuery) -> Any:
-    """Seconds since the first window began, on the axis on which windows have equal lengths; never divided if negative."""
+    """Seconds since the first window began, on the axis on which windows are equal; never divided if negative."""
     origin = query.grid.origin_seconds + query.first * query.grid.length_seconds
     if not query.grid.is_wall_clock:
         return seconds - origin
@@ -117,17 +119,18 @@ def _pruned(table: ir.Table, settings: SourceSettings, start: datetime, end: dat
 
 
 def _grouped(rows: ir.Table, settings: SourceSettings, query: FactsQuery) -> ir.Table:
-    """Every level's facts: w, k0.. ('' = rolled up), g0.. (1 = rolled up), m0.., traffic."""
+    """Every level's facts: w, level (bit k set = dimension k rolled up), k0.. ('' = rolled up), m0.., traffic."""
     import ibis
 
     n_dimensions = len(query.dimensions)
-    aggregates: dict[str, Any] = {f"g{k}": (rows.w + (_MARK + k)).max() for k in range(n_dimensions)}
+    n_grouped = n_dimensions if query.depth else 0  # the total alone has no level to tell from another
+    aggregates: dict[str, Any] = {f"g{k}": (rows.w + (_MARK + k)).max() for k in range(n_grouped)}
     for column in rows.columns:
         if column[0] in "sn" and column[1:].isdigit():
             aggregates[f"a_{column}"] = rows[column].sum()
         elif column[0] == "u" and column[1:].isdigit():
             aggregates[f"a_{column}"] = rows[column].nunique().cast("float64")
-    grouped = rows.group_by(["w", *(f"d{k}" for k in range(n_dimensions))]).aggregate(**aggregates)
+    grouped = rows.group_by(["w", *(f"d{k}" for k in range(n_grouped))]).aggregate(**aggregates)
     values: dict[str, Any] = {}
     traffic: dict[str, Any] = {}
     for index, label in enumerate(query.measures):
@@ -139,24 +142,24 @@ def _grouped(rows: ir.Table, settings: SourceSettings, query: FactsQuery) -> ir.
             traffic[label] = number
         else:
             values[f"m{index}"] = traffic[label] = total
-    levels = {f"g{k}": grouped[f"g{k}"].cast("int32") for k in range(n_dimensions)}
-    keys = {f"k{k}": ibis.ifelse(grouped[f"g{k}"] == 1, "", grouped[f"d{k}"]) for k in range(n_dimensions)}
-    return grouped.select("w", **levels, **keys, **values, traffic=traffic[query.traffic])
+    never = ibis.literal((1 << n_dimensions) - (1 << n_grouped))
+    level = sum((grouped[f"g{k}"].cast("int32") * (1 << k) for k in range(n_grouped)), start=never)
+    keys = {f"k{k}": ibis.ifelse(grouped[f"g{k}"] == 1, "", grouped[f"d{k}"]) for k in range(n_grouped)}
+    keys |= {f"k{k}": ibis.literal("") for k in range(n_grouped, n_dimensions)}
+    return grouped.select("w", level=level.cast("int32"), **keys, **values, traffic=traffic[query.traffic])
 
 
 def _identity(query: FactsQuery) -> list[str]:
-    return [f"{letter}{k}" for letter in "gk" for k in range(len(query.dimensions))]
+    return ["level", *(f"k{k}" for k in range(len(query.dimensions)))]
 
 
 def _ranked(facts: ir.Table, query: FactsQuery) -> tuple[ir.Table, ir.Table]:
-    """The facts, and all slices: traffic, below (the floor), slice (number by rank from 1 on; those below come last)."""
+    """The facts, and all slices: traffic, below (the floor), slice (number by rank from 1 on, those below last)."""
     import ibis
 
     identity = _identity(query)
-    traffic = facts.traffic.sum()
-    slices = facts.group_by(identity).aggregate(traffic=traffic) if identity else facts.aggregate(traffic=traffic)
-    n_rolled_up = sum((slices[column] for column in identity if column[0] == "g"), start=ibis.literal(0))
-    is_total = n_rolled_up == len(query.dimensions)
+    slices = facts.group_by(identity).aggregate(traffic=facts.traffic.sum())
+    is_total = slices.level == (1 << len(query.dimensions)) - 1
     slices = slices.mutate(
         below=ibis.ifelse(~is_total & (slices.traffic < query.min_traffic * query.n_windows), 1, 0),
         below_total=ibis.ifelse(is_total, 0, 1),
@@ -176,18 +179,21 @@ def _result(tables: tuple[ir.Table, ir.Table], query: FactsQuery) -> ir.Table:
     no_measures = {f"m{i}": no_number for i in range(n_measures)}
     cuts = ("n_floor", "n_cap", "t_floor", "t_cap", "t_all")
     no_cuts = dict.fromkeys(cuts, no_number)
+
+    def rolled_up(k: int) -> Any:
+        return (kept.level // (1 << k)) % 2 == 1
+
     heads = kept.select(
         slice=kept.slice,
         w=no_window,
         traffic=kept.traffic.cast("float64"),
-        **{f"k{k}": ibis.ifelse(kept[f"g{k}"] == 1, ibis.null("string"), kept[f"k{k}"]) for k in range(n_dimensions)},
+        **{f"k{k}": ibis.ifelse(rolled_up(k), ibis.null("string"), kept[f"k{k}"]) for k in range(n_dimensions)},
         **no_measures,
         **no_cuts,
     )
     identity = _identity(query)
     numbers = kept.select("slice", **{f"r_{column}": kept[column] for column in identity})
-    matches = [facts[column] == numbers[f"r_{column}"] for column in identity]
-    joined = facts.join(numbers, matches) if matches else facts.cross_join(numbers)
+    joined = facts.join(numbers, [facts[column] == numbers[f"r_{column}"] for column in identity])
     no_keys = {f"k{k}": ibis.null("string") for k in range(n_dimensions)}
     body = joined.select(
         slice=joined.slice,
@@ -219,12 +225,29 @@ def _result(tables: tuple[ir.Table, ir.Table], query: FactsQuery) -> ir.Table:
 
 def compile_expression(expression: Any, compiler: Any, query: FactsQuery | None = None) -> str:
     """SQL text of an ibis expression in the compiler's dialect; with a query, its roll-ups as GROUPING SETS."""
-    tree = compiler.to_sqlglot(expression)
-    if query is not None and query.dimensions:
+    with _separate_selects():
+        tree = compiler.to_sqlglot(expression)
+    if query is not None and query.dimensions and query.depth:
         _with_grouping_sets(tree, query)
-    if compiler.dialect.__name__.lower() == "clickhouse":
+    word = compiler.dialect.__name__.lower()
+    if word == "clickhouse":
         _with_exact_distinct(tree)
+    if word == "postgres":
+        _with_fences(tree)
     return str(tree.sql(dialect=compiler.dialect, pretty=True))
+
+
+@contextmanager
+def _separate_selects() -> Iterator[None]:
+    """Keep ibis from folding SELECTs into one: a column used ten times would be computed, and written, ten times."""
+    import ibis
+
+    before = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
 
 
 def _with_grouping_sets(tree: Any, query: FactsQuery) -> None:
@@ -260,6 +283,19 @@ def _with_exact_distinct(tree: Any) -> None:
     for function in list(tree.find_all(sge.Func)):
         if function.sql(dialect="clickhouse").lower().startswith("uniq("):
             function.replace(sge.Anonymous(this="uniqExact", expressions=[function.this.copy()]))
+
+
+_FENCED = {"t_text", "t_n", "t_year", "t_exists", "t_local", "sec"}
+
+
+def _with_fences(tree: Any) -> None:
+    """Let PostgreSQL compute each step of reading a time once per row: OFFSET 0 keeps it from unfolding the steps."""
+    import sqlglot.expressions as sge
+
+    for select in list(tree.find_all(sge.Select)):
+        computed = {column.alias for column in select.expressions if not isinstance(column.unalias(), sge.Column)}
+        if computed & _FENCED:
+            select.set("offset", sge.Offset(expression=sge.Literal.number(0)))
 
 
 def compiler_of(dialect: str) -> Any:
