@@ -213,7 +213,8 @@ def _label(point: Point, step: timedelta, unit: str, timezone: str) -> str:
     expected = f" (expected {interval})" if interval != NOTHING else ""
     if not expected and _known(point.expected):
         expected = f" (expected {format_value(point.expected, unit)})"
-    change = f", {format_change(point.value, point.expected)}" if point.flagged and _known(point.value) else ""
+    compared = point.flagged and _known(point.value) and _known(point.expected)
+    change = f", {format_change(point.value, point.expected)}" if compared else ""
     return f"{format_window(Window(point.start, point.start + step), timezone)}: {value}{expected}{change}"
 
 
