@@ -120,6 +120,7 @@ def _message(service: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
     title, body = render_text(payload, dialect)
     if name == "NotifyPagerDuty":
         service.dedup, service.action = payload["dedupe_key"], "resolve" if over else "trigger"
+        service.source, service.component = "tocsin", payload["monitor"]
         service.click = payload["links"]["page"]
         service.details = {"detail": body, "incident": payload["incident_id"], "monitor": payload["monitor"]}
         return {"title": "", "body": title, "body_format": NotifyFormat.TEXT, "notify_type": kind}
