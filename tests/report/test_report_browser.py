@@ -58,8 +58,8 @@ def hostile_page() -> str:
     incidents = [
         Incident(
             monitor="views", slice=Slice((("app", EVIL),)), kpi="views", direction=Direction.UP,
-            state=IncidentState.OPEN, first=first, last=first, severity="high", stake=float(i), anomaly_ids=(), headline=EVIL,
-            details=details, id=f"{i:012x}",
+            state=IncidentState.OPEN, first=first, last=first, severity="high", stake=float(i), anomaly_ids=(),
+            headline=EVIL, details=details, id=f"{i:012x}",
         )
         for i in range(10)
     ]  # fmt: skip

@@ -207,6 +207,39 @@ def test_the_page_is_readable_everywhere():
         assert query in style
 
 
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_colours_have_enough_contrast_in_light_and_dark_and_print():
+    style = re.findall(r"<style>(.*?)</style>", render_report(report()), re.DOTALL)[0]
+    themes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(themes) == 3
+    for theme in themes:
+        colour = {
+            name: value if len(value) == 7 else "#" + "".join(2 * c for c in value[1:]) for name, value in theme.items()
+        }
+        texts = [(name, back) for name in ("text", "soft", "accent") for back in ("surface", "page", "sunken")]
+        texts += [(level, f"{level}-fill") for level in ("high", "medium", "low", "good")] + [("high", "surface")]
+        for name, back in texts:
+            assert contrast(colour[name], colour[back]) >= 4.5, (name, back)
+        for name, back in (("actual", "surface"), ("actual", "band"), ("flag", "surface"), ("flag", "shade")):
+            assert contrast(colour[name], colour[back]) >= 3, (name, back)
+        for name in ("more", "less", "expected"):
+            assert contrast(colour[name], colour["surface"]) >= 3, name
+
+
 HOSTILE = [
     "</script><script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -342,6 +375,8 @@ def test_long_lists_of_an_incident_are_cut_and_counted():
     assert page.count("rect", "bar-expected") == MAX_BARS
     assert f"and {30 - MAX_BARS} more" in page.text
     assert f"and {40 - MAX_ROWS} more" in page.text
+    told = details(rows=rows[:20], n_slices=5000)
+    assert f"and {5000 - MAX_ROWS:,} more" in Page(render_report(report(incident(details=told)))).text
     assert "app 0" in page.text
     assert "app 29" not in page.text
 
@@ -358,7 +393,7 @@ def test_times_are_in_the_zone_of_the_monitor():
         (report(monitors=(MonitorSummary("ctr", "x", 0),)), "No window has been evaluated yet"),
         (report(), "No incident: nothing moved"),
         (report(planted=()), "Nothing was planted"),
-        (report(incident(details={})), "there is no chart"),
+        (report(incident(details={"value": 1.0})), "there is no chart"),
     ],
 )
 def test_empty_states_say_so(empty, text):

@@ -7,6 +7,7 @@ An incident's `details` (JSON values; every key may be missing, every number nul
     series        : {"start": ISO 8601, "value", "expected", "lower", "upper", "flagged"}, one a window
     contributions : {"dimension", "value", "amount", "expected", "share"}
     rows          : {"slice", "value", "expected", "lower", "upper", "p_value", "q_value", "share_of_total"}
+    n_slices      : how many slices there are, where `rows` holds only the first
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ class IncidentView:
     value: str
     expected: str
     change: str
+    is_measured: bool
     reasons: tuple[str, ...]
     chart: Chart | None
     n_points_left: int
@@ -126,13 +127,14 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
         value=format_value(_number(details.get("value")), unit),
         expected=_expected(details, unit),
         change=format_change(_number(details.get("value")), _number(details.get("expected"))),
+        is_measured=not (math.isnan(_number(details.get("value"))) and math.isnan(_number(details.get("expected")))),
         reasons=tuple(reasons[:MAX_REASONS]),
         chart=draw_series(points[-MAX_POINTS:], whole, unit, timezone) if points else None,
         n_points_left=max(len(points) - MAX_POINTS, 0),
         groups=groups,
         n_more_groups=n_more_groups,
         rows=tuple(_row(row, unit) for row in rows[:MAX_ROWS]),
-        n_more_rows=max(len(rows) - MAX_ROWS, 0),
+        n_more_rows=_count_of_slices(details, rows) - len(rows[:MAX_ROWS]),
     )
 
 
@@ -182,6 +184,11 @@ def _moment(value: object) -> datetime | None:
 def _expected(item: Mapping[str, Any], unit: str) -> str:
     interval = format_interval(_number(item.get("lower")), _number(item.get("upper")), unit)
     return interval if interval != NOTHING else format_value(_number(item.get("expected")), unit)
+
+
+def _count_of_slices(details: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> int:
+    n_slices = details.get("n_slices")
+    return max(n_slices, len(rows)) if rows and isinstance(n_slices, int) else len(rows)
 
 
 def _row(item: Mapping[str, Any], unit: str) -> Row:
