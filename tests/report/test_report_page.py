@@ -355,6 +355,15 @@ def test_incidents_come_by_stake():
     assert order == ["incident-id500", "incident-id50", "incident-id5"]
 
 
+def test_a_source_that_is_silent_now_comes_first():
+    silent = incident(0.0, id="silent", kind="source silent", details={"unit": "amount"})
+    back = incident(0.0, id="back", kind="source silent", state=IncidentState.CLOSED)
+    page = Page(render_report(report(incident(5.0, id="five"), back, silent, incident(float("nan"), id="unknown"))))
+    order = [a["id"] for tag, a in page.tags if tag == "article"]
+    assert order[:2] == ["incident-silent", "incident-five"]
+    assert "stake 0" not in page.text
+
+
 def test_thousands_of_incidents_make_a_bounded_page():
     many = [incident(float(i), id=f"{i:012d}") for i in range(2000)]
     html = render_report(report(*many))

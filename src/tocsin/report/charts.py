@@ -19,6 +19,8 @@ FULL = 100.0
 """Both axes of a plot run from 0 to 100, so that lines can be stretched to any size and marks placed in percent."""
 MAX_HITS = 240
 """At most so many places of a chart answer to the pointer; more would be narrower than a pointer."""
+_DENSE = 400
+"""Above so many points lines and marks are drawn finer."""
 _LARGEST = 1e150
 
 
@@ -66,6 +68,7 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     shade: tuple[float, float]
     description: str
+    is_dense: bool
 
 
 def draw_series(points: Sequence[Point], shaded: Window, unit: str, timezone: str) -> Chart | None:
@@ -109,6 +112,7 @@ def draw_series(points: Sequence[Point], shaded: Window, unit: str, timezone: st
         y_ticks=tuple(Tick(round(y(t.value), 2), t.label, t.minor) for t in y_ticks),
         shade=(round(edges[0], 2), round(max(edges[1] - edges[0], 0.2), 2)),
         description=_description(points, unit, timezone, step),
+        is_dense=len(points) > _DENSE,
     )
 
 

@@ -74,7 +74,7 @@ class FailedDelivery:
 class Report:
     """Everything that one page shows.
 
-    incidents : in any order; shown by falling stake
+    incidents : in any order; shown by falling stake, after sources that are silent now
     planted   : None where the truth is not known
     next_step : one sentence; what stands `between backticks` is shown as a command
     """

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -22,7 +25,7 @@ from tocsin.formatting import (
     make_visible,
     shorten,
 )
-from tocsin.model import Incident, Window
+from tocsin.model import Incident, IncidentState, Window
 from tocsin.report.contents import Report
 from tocsin.report.timeline import Span, draw_timeline
 from tocsin.report.views import IncidentView, view_incident
@@ -73,7 +76,7 @@ def render_report(report: Report) -> str:
     from markupsafe import Markup
 
     zones = {monitor.name: monitor.timezone for monitor in report.monitors}
-    incidents = sorted(report.incidents, key=lambda incident: (-incident.stake, incident.first.start, incident.id))
+    incidents = sorted(report.incidents, key=_rank)
     views = [
         view_incident(incident, zones.get(incident.monitor, "UTC"), full=index < MAX_CARDS)
         for index, incident in enumerate(incidents[: MAX_CARDS + MAX_LINES])
@@ -100,6 +103,13 @@ def render_report(report: Report) -> str:
     return str(html)
 
 
+def _rank(incident: Incident) -> tuple[bool, float, datetime, str]:
+    """By falling stake; before all others a source that is silent now, because nothing of it is judged meanwhile."""
+    is_silent_now = incident.kind == "source silent" and incident.state is IncidentState.OPEN
+    stake = incident.stake if math.isfinite(incident.stake) else 0.0
+    return not is_silent_now, -stake, incident.first.start, incident.id
+
+
 def _own_file(name: str) -> str:
     return (files("tocsin.report") / "templates" / name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
@@ -113,6 +123,7 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
 
 
+@cache  # templates are compiled once a process
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
