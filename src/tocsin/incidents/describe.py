@@ -55,16 +55,16 @@ def describe_anomaly(
     scores: SliceScores,
     window: Window,
     index: int,
-    evidence: Mapping[str, Any],
 ) -> Anomaly:
-    """The anomaly of slice `index` in `window`; `evidence` is the detector's own arithmetic."""
+    """The anomaly of slice `index` in `window`, with the arithmetic behind its score."""
     amount, expected = float(scores.amount[index]), float(scores.expected_amount[index])
-    arithmetic = {
+    evidence = {
         "amount": amount,
         "exposure": number(scores.exposure[index]),
         "expected_amount": number(expected),
         "deviation_sd": number(scores.deviation_sd[index]),
         "common_factor": number(scores.common_factor),
+        **{name: _plain(values[index]) for name, values in scores.article.items()},
     }
     return Anomaly(
         monitor=monitor,
@@ -84,7 +84,7 @@ def describe_anomaly(
         deviation_sd=float(scores.deviation_sd[index]),
         share_of_total=float(scores.share_of_total[index]),
         stake=_stake(scores, index, unit_value),
-        evidence={**arithmetic, **evidence},
+        evidence=evidence,
     )
 
 
@@ -158,6 +158,12 @@ def number(value: float | np.floating[Any]) -> float | None:
     """A JSON number, or None for what JSON has no number for."""
     plain = float(value)
     return plain if math.isfinite(plain) else None
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return number(plain) if isinstance(plain, float) else plain
 
 
 def _direction(scores: SliceScores, index: int) -> Direction:

@@ -32,8 +32,8 @@ RESIDUAL_Z = 3.0
 """A slice is explained when its remaining deviation is within this many standard deviations …"""
 RESIDUAL_SHARE = 1 / 3
 """… or within this share of its deviation: large slices are so precise that no proportional model fits exactly."""
-NEAR_EQUAL = 0.95
-"""A higher slice is preferred when it explains at least this much of what the best slice does."""
+NEAR_EQUAL = 0.05
+"""A higher slice is preferred when it explains at most this share less than the best slice does."""
 N_CANDIDATES = 200
 """Only the slices with the strongest standardised deviations are tried as causes …"""
 N_JUDGED = 2000
@@ -83,7 +83,7 @@ def find_causes(facts: Facts, scores: SliceScores, flagged: Indices, *, limit: i
         counted = judged[unexplained[judged] | (judged >= n_flagged)]
         gains = _gains(overlaps, shares, measured, remaining, candidates, counted)
         gains[~unexplained[candidates]] = -np.inf
-        near = np.flatnonzero(gains >= NEAR_EQUAL * gains.max())
+        near = np.flatnonzero(gains >= gains.max() - NEAR_EQUAL * abs(gains.max()))
         position = int(near[np.lexsort((candidates[near], -gains[near], overlaps.depth[candidates[near]]))[0]])
         cause = int(candidates[position])
         before = np.abs(remaining / sd)

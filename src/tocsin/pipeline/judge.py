@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.config import MonitorSettings
-from tocsin.detectors import build_detector
+from tocsin.detectors import detector_class
 from tocsin.model import Bools, Facts, Slice, SliceScores, Window
 
 __all__ = ["Judge"]
@@ -23,7 +23,7 @@ class Judge:
 
     def __init__(self, monitor: MonitorSettings, facts: Facts, confirmed: Sequence[tuple[Window, str]]) -> None:
         self.facts = facts
-        self.detector = build_detector(monitor)
+        self.detector = _detector(monitor)
         self._excluded = _facts_of(facts, confirmed)
         answers = sorted((window.start.isoformat(), key) for window, key in confirmed)
         self._settings = f"{monitor.model_dump_json()}|{answers}".encode()
@@ -35,10 +35,6 @@ class Judge:
     def scores(self, window: int) -> SliceScores:
         """One window's judgement of all slices; raises `NotEnoughData`."""
         return self.detector.judge(self.facts, window, excluded=self._excluded)
-
-    def evidence(self, slice_index: int) -> dict[str, Any]:
-        """The detector's own arithmetic behind a score of the window judged last."""
-        return dict(self.detector.evidence(slice_index))
 
     def history(self, slice_index: int) -> tuple[Sequence[float], ...]:
         """Window, value, expected, lower, upper of a slice over the reference of the window judged last."""
@@ -54,6 +50,25 @@ class Judge:
         for measure in sorted(self.facts.measures):
             digest.update(self.facts.measures[measure][entries[arranged]].tobytes())
         return digest.hexdigest()
+
+
+def _detector(monitor: MonitorSettings) -> Any:
+    """The detector of a monitor's lens, with the monitor's settings."""
+    return detector_class(monitor.kind)(
+        kpi=monitor.kpi,
+        dimensions=monitor.dimensions,
+        mode=monitor.mode,
+        q=monitor.q,
+        direction=monitor.direction,
+        min_expected=monitor.min_expected,
+        min_relative=monitor.min_relative,
+        min_absolute=monitor.min_absolute,
+        season=monitor.season,
+        holidays=monitor.holidays,
+        timezone=monitor.timezone,
+        adapt_after=monitor.adapt_after,
+        random_state=0,
+    )
 
 
 def _names(facts: Facts) -> npt.NDArray[np.uint64]:

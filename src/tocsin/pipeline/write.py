@@ -117,9 +117,7 @@ class WindowWriter:
             left_out.append(LeftOut("cause limit", len(unexplained), "slices", detail))
         monitor = self._monitor
         about = (monitor.name, monitor.kpi, monitor.unit_value, facts, scores)
-        anomalies = {
-            int(index): describe_anomaly(*about, window, int(index), judge.evidence(int(index))) for index in selected
-        }
+        anomalies = {int(index): describe_anomaly(*about, window, int(index)) for index in selected}
         sightings = [
             describe_cause(
                 *about,
