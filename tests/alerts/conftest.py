@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.store.conftest import postgres_server, postgres_url, store, url
+from tests.store.conftest import postgres_server, postgres_template, postgres_url, sqlite_template, store, url
 
-__all__ = ["postgres_server", "postgres_url", "store", "url"]
+__all__ = ["postgres_server", "postgres_template", "postgres_url", "sqlite_template", "store", "url"]
 
 
 @dataclass
@@ -42,6 +42,11 @@ class Server:
 
     def next_answer(self) -> int | str:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture

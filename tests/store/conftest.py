@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from tocsin.model import (
     Window,
 )
 from tocsin.store import Store
+from tocsin.store.schema import metadata
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -53,21 +56,62 @@ def postgres_server() -> str:
     return _postgres_server()
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+@contextmanager
+def _postgres_schema(server: str) -> Iterator[str]:
     import psycopg
 
     schema = f"tocsin_test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
-        separator = "&" if "?" in postgres_server else "?"
-        yield f"{postgres_server}{separator}options={quote(f'-csearch_path={schema}')}"
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+        separator = "&" if "?" in server else "?"
+        try:
+            yield f"{server}{separator}options={quote(f'-csearch_path={schema}')}"
+        finally:
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A place where no store has been yet."""
     if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    with _postgres_schema(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    Store.open("sqlite:///empty.db", base=folder).close()
+    return folder / "empty.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    with _postgres_schema(postgres_server) as url:
+        Store.open(url).close()
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> str:
+    """An empty store on PostgreSQL: one schema for all tests, emptied for each, for migrating takes its time."""
+    import psycopg
+
+    with psycopg.connect(postgres_template) as connection:
+        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    return postgres_template
+
+
+@pytest.fixture(params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store on either database."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
         return f"sqlite:///{tmp_path}/store.db"
     server: str = request.getfixturevalue("postgres_url")
     return server

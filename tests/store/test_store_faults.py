@@ -130,7 +130,7 @@ def test_a_lost_connection_is_an_error_with_a_hint_and_the_store_goes_on(
                     other.execute("SELECT pg_terminate_backend(%s)", (backend,))
                 transaction.write(make_run(2), [make_anomaly(2)], [], [])
 
-        with pytest.raises(StoreError, match=r"connection to the store was lost; nothing was written.*Hint"):
+        with pytest.raises(StoreError, match=r"connection to the store was lost; nothing is half written.*Hint"):
             lose_it()
         assert [run.window for run in store.runs()] == [window(1)]
         write_window(store, 2)

@@ -48,20 +48,22 @@ def test_revisions_are_those_of_the_scripts(store: Store) -> None:
     assert tuple(reversed([script.revision for script in scripts.walk_revisions()])) == schema.REVISIONS
 
 
-def test_down_removes_every_table_and_up_brings_them_back(store: Store) -> None:
+def test_down_removes_every_table_and_up_brings_them_back(fresh_url: str) -> None:
+    store = Store.open(fresh_url)
     with writing(store._engine) as connection:
         command.downgrade(alembic_config(connection), "base")
     assert sa.inspect(store._engine).get_table_names() == [schema.VERSION_TABLE]
     migrate(store._engine)
     assert set(sa.inspect(store._engine).get_table_names()) == {schema.VERSION_TABLE, *schema.metadata.tables}
     assert store.runs() == []
+    store.close()
 
 
-def test_a_store_of_a_newer_schema_is_refused(url: str) -> None:
-    with Store.open(url) as store, writing(store._engine) as connection:
+def test_a_store_of_a_newer_schema_is_refused(fresh_url: str) -> None:
+    with Store.open(fresh_url) as store, writing(store._engine) as connection:
         connection.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"newer tocsin.*Got '9999'.*update tocsin"):
-        Store.open(url)
+        Store.open(fresh_url)
 
 
 def test_opening_a_current_store_does_not_load_alembic(url: str) -> None:
@@ -79,14 +81,14 @@ def test_importing_the_package_loads_no_database_library() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_four_processes_create_one_store_at_once(url: str) -> None:
+def test_four_processes_create_one_store_at_once(fresh_url: str) -> None:
     script = (
         "import sys; from tocsin.store import Store; import alembic.command; print('ready', flush=True);"
         "sys.stdin.readline(); Store.open(sys.argv[1]).close()"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", script, url],
+            [sys.executable, "-c", script, fresh_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -103,7 +105,7 @@ def test_four_processes_create_one_store_at_once(url: str) -> None:
         process.stdin.flush()
     results = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0, 0], results
-    with Store.open(url) as store:
+    with Store.open(fresh_url) as store:
         assert store.runs() == []
 
 

@@ -66,6 +66,9 @@ def _write_file(folder: Path, payload: Mapping[str, Any]) -> None:
     partial = folder / f".{payload['id']}.{os.getpid()}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DeliveryError(f"The alert's folder cannot be used: {error.strerror}") from None
+    try:
         with partial.open("w", encoding="utf-8") as file:
             json.dump(payload, file, indent=2, allow_nan=False)
             file.write("\n")
@@ -144,9 +147,7 @@ def _post(service: Any, payload: Mapping[str, Any]) -> None:
     if service.user:
         pair = f"{service.user}:{service.password or ''}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    context = ssl.create_default_context()
-    if not service.verify_certificate:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    status: int | None = None
     try:
         request = urllib.request.Request(  # noqa: S310 - the scheme is http or https
             f"{scheme}://{service.host}{port}{service.fullpath or '/'}{query}",
@@ -154,17 +155,26 @@ def _post(service: Any, payload: Mapping[str, Any]) -> None:
             headers=headers,
             method=str(service.method).upper(),
         )
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect)
+        handlers = [urllib.request.HTTPSHandler(context=_tls(service.verify_certificate))] if service.secure else []
+        opener = urllib.request.build_opener(_NoRedirect, *handlers)
         with opener.open(request, timeout=TIMEOUT_SECONDS):
             return
     except urllib.error.HTTPError as error:
         error.close()
-        _raise_for(error.code)
+        status = error.code
     except (OSError, http.client.HTTPException, ValueError) as error:
         # the text of these errors may quote the URL; their names say enough
         reason = getattr(error, "reason", error)
         name = type(reason if isinstance(reason, BaseException) else error).__name__
         raise DeliveryError(f"The webhook did not answer ({name})") from None
+    _raise_for(status)  # outside of the handler, so that no error with the URL hangs on to ours
+
+
+def _tls(verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -135,7 +135,7 @@ def _failed(outbox: Outbox, settings: AlertSettings, alert: PendingAlert, at: da
     next_at = None if given_up else at + pause(settings, n_attempts)
     outbox.record_attempt(alert.id, alert.claim, at, error=error, next_at=next_at)
     verdict = "it is given up" if given_up else "it will be repeated"
-    _log.warning("channel %s, attempt %d: %s %s", alert.channel, n_attempts, error, verdict)
+    _log.warning("channel %s, attempt %d: %s (%s)", alert.channel, n_attempts, error, verdict)
     return "dead" if given_up else "failed"
 
 

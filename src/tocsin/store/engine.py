@@ -141,8 +141,8 @@ _POSTGRESQL = (
     ("42501", "The database user may not do this", "grant the rights on the schema of the store"),
     ("28", "The database refuses the user or the password", "check [store] url"),
     ("3D000", "The database does not exist", "create it, or correct [store] url"),
-    ("57P", "The connection to the store was lost; nothing was written", "run again when the server is back"),
-    ("08", "The connection to the store was lost; nothing was written", "run again when the server is back"),
+    ("57P", "The connection to the store was lost; nothing is half written", "run again when the server is back"),
+    ("08", "The connection to the store was lost; nothing is half written", "run again when the server is back"),
 )
 
 
