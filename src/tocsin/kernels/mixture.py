@@ -61,12 +61,14 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
 
     Returns
     -------
-    below, above, expected, relative_variance (of the predictive distribution beyond Poisson or binomial) : (n,)
+    below, above, expected, relative_variance (of the predictive distribution beyond Poisson or binomial), freedom : (n,)
+        `freedom` is that of the Student t with the kurtosis of the mixture of variances.
     """
     n, n_nodes = weight.shape
     below, above, expected, spread = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    freedom = np.empty(n)
     for i in range(n):
-        kept = 0.0
+        kept, square = 0.0, 0.0
         for k in range(n_nodes):
             w = weight[i, k]
             if w < 1e-3:
@@ -80,8 +82,12 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
             above[i] += w * up
             expected[i] += w * mu
             spread[i] += w * phi
+            square += w * phi * phi
         below[i] = min(below[i] / kept, 1.0)
         above[i] = min(above[i] / kept, 1.0)
         expected[i] /= kept
         spread[i] /= kept
-    return below, above, expected, spread
+        total = spread[i] + (1.0 - min(rate[i], 0.98) if on_odds else 1.0) / expected[i]
+        varied = max(square / kept - spread[i] * spread[i], 0.0)
+        freedom[i] = 4.0 + 2.0 * total * total / max(varied, 1e-6 * total * total)
+    return below, above, expected, spread, freedom

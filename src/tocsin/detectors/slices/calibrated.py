@@ -43,6 +43,7 @@ NODE_PRIOR = 10.0
 TYPICAL_TAU2 = 0.01
 LEAST_FOR_FACTOR = 8.0
 """Expected amounts under it say nothing of the common factor; fewer independent slices than it make none."""
+FIRST_DAMAGE = 0.05
 LEAST_DAMAGE, MOST_DAMAGE = 0.004, 0.25
 MOST_FOR_FACTOR = 2_500
 """More slices make the common factor no better: its error is then under .005."""
@@ -68,6 +69,7 @@ class Judgement:
 
     below, above : mid-probabilities of the predictive distribution on both sides of the value
     expected     : expected amount; relative_variance : of the predictive distribution beyond Poisson or binomial noise
+    freedom      : degrees of freedom of the Student t with as heavy tails
     rate         : expected rate where counts are binomial, else 0
     judged       : indices for which below and above are known
     n_windows    : reference windows used
@@ -78,6 +80,7 @@ class Judgement:
     above: Floats
     expected: Floats
     relative_variance: Floats
+    freedom: Floats
     rate: Floats
     judged: Ints
     n_windows: Ints
@@ -340,7 +343,7 @@ def judge_counts(
     if log_effect.size:
         base_factor = base_factor * np.exp(log_effect[:, n])
     expected = now_d * _at(rate, base_factor, on_odds)
-    spread = np.full(n_slices, np.nan)
+    spread, freedom = np.full(n_slices, np.nan), np.full(n_slices, np.nan)
     rate_now = _at(rate, base_factor, on_odds) if on_odds else np.zeros(n_slices)
     for chosen, with_factor in parts:
         if not len(chosen):
@@ -348,28 +351,28 @@ def judge_counts(
         common = (*reference.arrays, with_factor[:n], log_effect, reference.block, on_odds, adapt_after)
         tau2 = np.full(n_slices, TYPICAL_TAU2)
         level_start = np.full(n_slices, -1, np.int32)
-        likelihood, mean, _, _, informative, trimmed = node_likelihoods(
-            chosen, rate, prior, variance, tau2, 0.02, level_start, *common, NODES[::2], TRIMMED
-        )
-        weights = node_weights(lattice, chosen, likelihood)
-        tau2[chosen] = weights @ NODES[::2]
-        rate[chosen] *= np.maximum(1 + (weights * mean).sum(axis=1), 0.01)
-        share = trimmed / informative if informative > 200 else 0.02
-        share = float(np.clip(share - 0.002, LEAST_DAMAGE, MOST_DAMAGE))
-        likelihood, mean, error, used, _, _ = node_likelihoods(
-            chosen, rate, prior, variance, tau2, share, level_start, *common, NODES, TRIMMED
-        )
-        weights = node_weights(lattice, chosen, likelihood)
+        share = FIRST_DAMAGE
+        for nodes in (NODES[::2], NODES[::2], NODES):
+            likelihood, mean, error, used, informative, trimmed = node_likelihoods(
+                chosen, rate, prior, variance, tau2, share, level_start, *common, nodes, TRIMMED
+            )
+            weights = node_weights(lattice, chosen, likelihood)
+            if nodes is NODES:
+                break
+            tau2[chosen] = weights @ nodes
+            rate[chosen] *= np.maximum(1 + (weights * mean).sum(axis=1), 0.01)
+            share = trimmed / informative if informative > 200 else FIRST_DAMAGE
+            share = float(np.clip(share, LEAST_DAMAGE, MOST_DAMAGE))
         n_used[chosen] = used
         rate_then = _at(rate[chosen], base_factor[chosen], on_odds)
         extra = effect_variance[chosen] + (factor.variance[n] if chosen[0] != lattice.total else 0.0)
-        low, up, mu, phi = predictive_tails(
+        low, up, mu, phi, freedom[chosen] = predictive_tails(
             now_y[chosen], now_d[chosen] * rate_then, rate_then, on_odds, weights, mean, error, NODES, extra
         )
         below[chosen], above[chosen], expected[chosen], spread[chosen] = low, up, mu, phi
         if on_odds:
             rate_now[chosen] = np.minimum(mu / now_d[chosen], 0.98)
-    return Judgement(below, above, expected, spread, rate_now, judged, n_used, rate, factor, log_effect)
+    return Judgement(below, above, expected, spread, freedom, rate_now, judged, n_used, rate, factor, log_effect)
 
 
 def _at(rate: Floats, factor: Floats, on_odds: bool) -> Floats:

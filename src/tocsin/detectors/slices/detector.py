@@ -25,6 +25,7 @@ __all__ = ["SliceDetector"]
 LEAST_WINDOWS = 3
 STATE_VERSION = 1
 
+
 class SliceDetector(BaseEstimator):  # type: ignore[misc]
     """Finds the slices of a KPI that moved in a window, at every level of the dimensions.
 
@@ -272,14 +273,18 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
         kpi = read_kpi(self.kpi)
         for name in kpi.measures:
             if name not in facts.measures:
-                raise InputError(f"The facts have no measure {name!r}", got=list(facts.measures), hint=nearest(name, facts.measures))
+                raise InputError(
+                    f"The facts have no measure {name!r}", got=list(facts.measures), hint=nearest(name, facts.measures)
+                )
         if not 0 <= window < facts.n_windows:
             raise InputError("The window is not one of the facts'", allowed=f"0 to {facts.n_windows - 1}", got=window)
         prepared = self._prepare(facts)
         plan = prepared.calendar.plan(window, limit, read_season(self.season))
         if len(plan.windows) < LEAST_WINDOWS:
             raise NotEnoughData(
-                "Too few windows with data before the target", allowed=f"at least {LEAST_WINDOWS}", got=len(plan.windows)
+                "Too few windows with data before the target",
+                allowed=f"at least {LEAST_WINDOWS}",
+                got=len(plan.windows),
             )
         if self.mode == "faithful":
             windows = np.flatnonzero(~facts.silent[:limit])

@@ -58,7 +58,9 @@ class Prepared:
         is_count = not fractions and not negative
         if not is_count:
             what = " and ".join(
-                f"{number:,} {word} values" for number, word in ((negative, "negative"), (fractions, "fractional")) if number
+                f"{number:,} {word} values"
+                for number, word in ((negative, "negative"), (fractions, "fractional"))
+                if number
             )
             notes.append(f"{kpi.numerator} is not a count ({what}): judged by a robust predictive interval")
         on_odds = False

@@ -58,12 +58,24 @@ def effect_shifts(expected: Floats, relative_variance: Floats, rate: Floats, eff
     return np.asarray(binomial * 2.0 / root * moved)
 
 
-def local_fdr(z: Floats, shifts: Floats) -> Floats:
-    """Posterior probability that nothing happened, for normal deviates `z` and their shifts under each effect."""
+def local_fdr(z: Floats, shifts: Floats, freedom: Floats) -> Floats:
+    """Posterior probability that nothing happened.
+
+    Parameters
+    ----------
+    z : (n,) normal deviates of the p-values
+    shifts : (n, n_effects), where each effect would move a deviate
+    freedom : (n,) of the predictive distribution: evidence is weighed by Student t, so that a slice whose noise is
+        hardly known has none that is overwhelming
+    """
     n, n_effects = shifts.shape
+    deviate = np.sign(z) * np.sqrt(freedom * np.expm1(np.minimum(z * z / freedom, 500.0)))
     likelihood = np.empty((n, n_effects + 1))
-    likelihood[:, 0] = -0.5 * z * z
-    likelihood[:, 1:] = -0.5 * (z[:, None] - shifts) ** 2
+    likelihood[:, 0] = deviate * deviate
+    likelihood[:, 1:] = (deviate[:, None] - shifts) ** 2
+    likelihood /= freedom[:, None]
+    np.log1p(likelihood, out=likelihood)
+    likelihood *= -0.5 * (freedom[:, None] + 1)
     np.exp(np.subtract(likelihood, likelihood.max(axis=1, keepdims=True), out=likelihood), out=likelihood)
     start = np.full(n_effects + 1, 0.1 / n_effects)
     start[0] = 0.9
@@ -94,6 +106,7 @@ def q_values(
     is_up: Bools,
     expected: Floats,
     relative_variance: Floats,
+    freedom: Floats,
     rate: Floats,
     level: Ints,
     direction: str,
@@ -104,7 +117,7 @@ def q_values(
     ----------
     p_values : (n,) in the detector's direction
     is_up : bool (n,), which side of the median the value lies on
-    expected, relative_variance, rate : (n,) of the predictive distribution (rate 0 unless counts are binomial)
+    expected, relative_variance, freedom, rate : (n,) of the predictive distribution (rate 0 unless counts are binomial)
     level : int64 (n,)
     """
     q = np.ones(len(p_values))
@@ -122,5 +135,5 @@ def q_values(
         else:
             z = -special.ndtri(np.minimum(p, 1 - 1e-16)) * (1.0 if direction == "up" else -1.0)
         shifts = effect_shifts(expected[rows], relative_variance[rows], rate[rows], effects)
-        q[rows] = running_mean_q(local_fdr(z, shifts), p)
+        q[rows] = running_mean_q(local_fdr(z, shifts, freedom[rows]), p)
     return q, many

@@ -90,6 +90,7 @@ def count_scores(
             judgement.above[tested] < 0.5,
             expected[tested],
             judgement.relative_variance[tested],
+            judgement.freedom[tested],
             judgement.rate[tested],
             lattice.group[tested],
             rules.direction,

@@ -366,7 +366,9 @@ def scores_table(
         starts = pd.to_datetime(rows.starts, unit="s", utc=True).as_unit("us")
     columns: dict[str, Any] = {TIME: starts.repeat([len(part) for part in chosen])}
     for dimension, name in enumerate(facts.dimensions):
-        columns[name] = _dimension_column(facts.values[dimension], facts.codes[place, dimension], rows.dtypes[1 + dimension])
+        columns[name] = _dimension_column(
+            facts.values[dimension], facts.codes[place, dimension], rows.dtypes[1 + dimension]
+        )
 
     def gather(name: str) -> Any:
         parts = [getattr(one.scores, name)[part] for one, part in zip(judged, chosen, strict=True)]
@@ -379,7 +381,9 @@ def scores_table(
     columns["status"] = pd.Categorical.from_codes(gather("status"), categories=[s.name.lower() for s in SliceStatus])
     if faithful:
         for name in judged[0].scores.article:
-            columns[name] = np.concatenate([one.scores.article[name][part] for one, part in zip(judged, chosen, strict=True)])
+            columns[name] = np.concatenate(
+                [one.scores.article[name][part] for one, part in zip(judged, chosen, strict=True)]
+            )
     if explain:
         for name in ("exposure", "deviation_sd"):
             columns[name] = gather(name)
