@@ -116,12 +116,11 @@ def backfill(
 def due_windows(monitor: MonitorSettings, last_run: Run | None, now: datetime) -> tuple[range, int]:
     """The grid indices of the windows to evaluate, and how many due ones are skipped (more than `max_catch_up`).
 
-    Without a run before, only the newest due window: the past is for `backfill`.
+    The newest due window and the `reevaluate` windows that end with it are always among them. Without a run before, no
+    others: the past is for `backfill`.
     """
     newest = monitor.grid.last_due(now, monitor.delay)
-    if last_run is None:
-        return range(newest, newest + 1), 0
-    first = monitor.grid.index_of(last_run.window.start) + 1
+    first = newest if last_run is None else monitor.grid.index_of(last_run.window.start) + 1
     n_skipped = max(0, newest + 1 - first - monitor.max_catch_up)
     return range(min(first + n_skipped, newest + 1 - monitor.reevaluate), newest + 1), n_skipped
 
