@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,6 +84,14 @@ def test_the_payload_is_the_documented_json() -> None:
         },
     }
     assert json.loads(json.dumps(alert.payload, allow_nan=False)) == alert.payload
+
+
+def test_the_reference_names_every_key_of_the_payload() -> None:
+    reference = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "alerts.md").read_text()
+    table = reference.partition("## The payload")[2].partition("## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
+    named = {key for cell in rows for key in re.findall(r"`(\w+)`", cell)}
+    assert named == set(alert_about(incident_with()).payload)
 
 
 def test_without_anomalies_the_incident_s_own_rows_are_shown() -> None:

@@ -106,10 +106,19 @@ def excluded(connection: Connection, monitor: str, since: datetime, until: datet
     }
     if Verdict.RELEVANT.value not in decided.values():
         return []
+    given = schema.feedback
+    confirmed_once = sa.select(given.c.subject_id).where(
+        given.c.monitor == monitor, given.c.verdict == Verdict.RELEVANT.value, given.c.undone_at.is_(None)
+    )
     query = (
         sa.select(table.c.id, table.c.window_start, table.c.window_end, table.c.slice_key, link.c.incident_id)
         .join(link, link.c.anomaly_id == table.c.id, isouter=True)
-        .where(table.c.monitor == monitor, table.c.window_start >= since, table.c.window_start < until)
+        .where(
+            table.c.monitor == monitor,
+            table.c.window_start >= since,
+            table.c.window_start < until,
+            sa.or_(table.c.id.in_(confirmed_once), link.c.incident_id.in_(confirmed_once)),
+        )
     )
     confirmed = {
         (Window(row.window_start, row.window_end), row.slice_key)
