@@ -135,9 +135,9 @@ def _anomaly_ids(connection: Connection, incident_ids: Sequence[str]) -> dict[st
     link = schema.incident_anomaly
     held: dict[str, list[str]] = {}
     for ids in in_batches(incident_ids):
-        query = sa.select(link).where(link.c.incident_id.in_(ids)).order_by(link.c.incident_id, link.c.position)
-        for row in connection.execute(query):
-            held.setdefault(row.incident_id, []).append(row.anomaly_id)
+        query = sa.select(link.c.incident_id, link.c.anomaly_id).where(link.c.incident_id.in_(ids))
+        for incident_id, anomaly_id in connection.execute(query.order_by(link.c.incident_id, link.c.position)).all():
+            held.setdefault(incident_id, []).append(anomaly_id)
     return held
 
 

@@ -56,9 +56,9 @@ def text_digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _orderable(name: str, value: float, what: str) -> float:
+def _orderable(name: str, value: float, what: str, identity: str) -> float:
     if math.isnan(value):
-        raise InputError(f"The {name} of {what} must be a number", got=value)
+        raise InputError(f"The {name} of the {what} {identity} must be a number", got=value)
     return value
 
 
@@ -98,15 +98,15 @@ def run_from_row(row: Row[Any]) -> Run:
 
 def anomaly_to_row(anomaly: Anomaly) -> dict[str, Any]:
     numbers: Mapping[str, float] = {name: float(getattr(anomaly, name)) for name in _NUMBERS}
+    key, identity = anomaly.slice.key, anomaly.id
     for name in ("score", "stake"):
-        _orderable(name, numbers[name], f"the anomaly {anomaly.id}")
-    key = anomaly.slice.key
+        _orderable(name, numbers[name], "anomaly", identity)
     return {
         "monitor": anomaly.monitor,
         "window_start": anomaly.window.start,
         "window_end": anomaly.window.end,
         "slice_digest": text_digest(key),
-        "id": anomaly.id,
+        "id": identity,
         "slice_key": key,
         "kpi": anomaly.kpi,
         "direction": anomaly.direction.value,
@@ -140,7 +140,7 @@ def incident_to_row(incident: Incident) -> dict[str, Any]:
         "last_start": incident.last.start,
         "last_end": incident.last.end,
         "severity": incident.severity,
-        "stake": _orderable("stake", float(incident.stake), f"the incident {incident.id}"),
+        "stake": _orderable("stake", float(incident.stake), "incident", incident.id),
         "headline": incident.headline,
         "n_quiet": int(incident.n_quiet),
         "kind": incident.kind,
