@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
 from tocsin.kernels.counts import count_tails
 
-__all__ = ["mixture_weights", "predictive_tails"]
+__all__ = ["effect_likelihoods", "mixture_weights", "predictive_tails"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
@@ -61,14 +63,12 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
 
     Returns
     -------
-    below, above, expected, relative_variance (of the predictive distribution beyond Poisson or binomial), freedom : (n,)
-        `freedom` is that of the Student t with the kurtosis of the mixture of variances.
+    below, above, expected, relative_variance (of the predictive distribution beyond Poisson or binomial) : (n,)
     """
     n, n_nodes = weight.shape
     below, above, expected, spread = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    freedom = np.empty(n)
     for i in range(n):
-        kept, square = 0.0, 0.0
+        kept = 0.0
         for k in range(n_nodes):
             w = weight[i, k]
             if w < 1e-3:
@@ -82,12 +82,54 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
             above[i] += w * up
             expected[i] += w * mu
             spread[i] += w * phi
-            square += w * phi * phi
         below[i] = min(below[i] / kept, 1.0)
         above[i] = min(above[i] / kept, 1.0)
         expected[i] /= kept
         spread[i] /= kept
-        total = spread[i] + (1.0 - min(rate[i], 0.98) if on_odds else 1.0) / expected[i]
-        varied = max(square / kept - spread[i] * spread[i], 0.0)
-        freedom[i] = 4.0 + 2.0 * total * total / max(varied, 1e-6 * total * total)
-    return below, above, expected, spread, freedom
+    return below, above, expected, spread
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def effect_likelihoods(y, base, rate, on_odds, weight, mean, variance, nodes, extra_variance, factors):
+    """Likelihood of `y` if the expected count were multiplied by each of `factors`, integrated over the nodes of tau^2.
+
+    On the scale of square roots, 2 sqrt(y + 3/8), where a count of variance mu + phi mu^2 is nearly normal with variance
+    1 + phi mu (Anscombe 1948). Arguments as in `predictive_tails`; factors (n_factors,), 1 = as expected.
+
+    Returns
+    -------
+    (n, n_factors) float32, each row scaled to a largest value of 1
+    """
+    n, n_nodes = weight.shape
+    n_factors = len(factors)
+    result = np.empty((n, n_factors), np.float32)
+    row = np.empty(n_factors)
+    for i in range(n):
+        for e in range(n_factors):
+            row[e] = 0.0
+        root = 2.0 * math.sqrt(y[i] + 0.375)
+        least = np.inf
+        noise = 1.0 - min(rate[i], 0.98) if on_odds else 1.0
+        for k in range(n_nodes):  # the smallest exponent, so that not all likelihoods vanish
+            if weight[i, k] >= 1e-3:
+                mu = base[i] * (1.0 + mean[i, k])
+                phi = nodes[k] + variance[i, k] + extra_variance[i]
+                for e in range(n_factors):
+                    moved = mu * factors[e]
+                    gap = root - 2.0 * math.sqrt(moved + 0.375)
+                    least = min(least, 0.5 * gap * gap / (noise + phi * moved))
+        largest = 0.0
+        for k in range(n_nodes):
+            if weight[i, k] >= 1e-3:
+                mu = base[i] * (1.0 + mean[i, k])
+                phi = nodes[k] + variance[i, k] + extra_variance[i]
+                for e in range(n_factors):
+                    moved = mu * factors[e]
+                    gap = root - 2.0 * math.sqrt(moved + 0.375)
+                    v = noise + phi * moved
+                    row[e] += weight[i, k] * math.exp(least - 0.5 * gap * gap / v) / math.sqrt(v)
+        for e in range(n_factors):
+            largest = max(largest, row[e])
+        for e in range(n_factors):
+            result[i, e] = row[e] / largest
+    return result

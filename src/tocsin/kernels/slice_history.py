@@ -26,6 +26,8 @@ __all__ = [
     "trim_table",
 ]
 
+TRIM_EARLY = 1.0
+"""Windows leave the reference when the log odds of damage are beyond -1: leaving out a clean one costs less."""
 RATIO_BINS = 1024
 RATIO_RANGE = 4.0
 """The histogram of log(observed / expected) spans -RATIO_RANGE .. RATIO_RANGE."""
@@ -316,7 +318,7 @@ def node_likelihoods(
     square, window = np.empty(n_windows), np.empty(n_windows, np.int32)
     blocks, sizes, buffer = np.empty(n_windows + 1), np.empty(n_windows + 1, np.int64), np.empty(n_windows + 1)
     own_block = np.empty(n_windows, np.int32)
-    odds_damage = math.log((1.0 - damaged_share) / damaged_share)
+    odds_damage = math.log((1.0 - damaged_share) / damaged_share) - TRIM_EARLY
     informative, trimmed = 0, 0
     for place in range(len(chosen)):
         i = chosen[place]

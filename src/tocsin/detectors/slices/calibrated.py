@@ -21,7 +21,7 @@ import numpy as np
 
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.reference import NO_FLOATS, Reference
-from tocsin.kernels.mixture import mixture_weights, predictive_tails
+from tocsin.kernels.mixture import effect_likelihoods, mixture_weights, predictive_tails
 from tocsin.kernels.slice_history import (
     RATIO_BINS,
     RATIO_RANGE,
@@ -69,9 +69,9 @@ class Judgement:
 
     below, above : mid-probabilities of the predictive distribution on both sides of the value
     expected     : expected amount; relative_variance : of the predictive distribution beyond Poisson or binomial noise
-    freedom      : degrees of freedom of the Student t with as heavy tails
     rate         : expected rate where counts are binomial, else 0
     judged       : indices for which below and above are known
+    likelihood   : (n_judged, 1 + n_effects) of no effect and of each effect, float32
     n_windows    : reference windows used
     in_sample    : rate of every slice without season and common factor (for charts)
     """
@@ -80,9 +80,9 @@ class Judgement:
     above: Floats
     expected: Floats
     relative_variance: Floats
-    freedom: Floats
     rate: Floats
     judged: Ints
+    likelihood: Floats
     n_windows: Ints
     in_sample: Floats
     factor: CommonFactor
@@ -319,7 +319,7 @@ def node_weights(lattice: Lattice, chosen: Ints, log_likelihood: Floats) -> Floa
 
 
 def judge_counts(
-    reference: Reference, lattice: Lattice, *, on_odds: bool, min_expected: float, adapt_after: int
+    reference: Reference, lattice: Lattice, *, on_odds: bool, min_expected: float, adapt_after: int, effects: Floats
 ) -> Judgement:
     """Predictive tail probabilities of every slice with enough expected counts (`min_expected`; .7 of it as first cut)."""
     n, n_slices = reference.n_windows, reference.n_slices
@@ -335,7 +335,8 @@ def judge_counts(
     if log_effect.size:  # the season that slices do not share no longer blurs the factor
         factor = common_factor(reference, lattice, on_odds, log_effect)
     is_total = judged == lattice.total
-    parts = [(judged[~is_total], np.exp(factor.log)), (judged[is_total], np.ones(n + 1))]
+    judged = np.append(judged[~is_total], judged[is_total])
+    parts = [(judged[judged != lattice.total], np.exp(factor.log)), (judged[judged == lattice.total], np.ones(n + 1))]
     below, above = np.full(n_slices, np.nan), np.full(n_slices, np.nan)
     base_factor = np.full(n_slices, np.exp(factor.log[n]))
     if lattice.total >= 0:
@@ -343,7 +344,8 @@ def judge_counts(
     if log_effect.size:
         base_factor = base_factor * np.exp(log_effect[:, n])
     expected = now_d * _at(rate, base_factor, on_odds)
-    spread, freedom = np.full(n_slices, np.nan), np.full(n_slices, np.nan)
+    spread = np.full(n_slices, np.nan)
+    likelihoods = []
     rate_now = _at(rate, base_factor, on_odds) if on_odds else np.zeros(n_slices)
     for chosen, with_factor in parts:
         if not len(chosen):
@@ -366,13 +368,14 @@ def judge_counts(
         n_used[chosen] = used
         rate_then = _at(rate[chosen], base_factor[chosen], on_odds)
         extra = effect_variance[chosen] + (factor.variance[n] if chosen[0] != lattice.total else 0.0)
-        low, up, mu, phi, freedom[chosen] = predictive_tails(
-            now_y[chosen], now_d[chosen] * rate_then, rate_then, on_odds, weights, mean, error, NODES, extra
-        )
+        known = (now_y[chosen], now_d[chosen] * rate_then, rate_then, on_odds, weights, mean, error, NODES, extra)
+        low, up, mu, phi = predictive_tails(*known)
+        likelihoods.append(effect_likelihoods(*known, np.exp(np.append(0.0, effects))))
         below[chosen], above[chosen], expected[chosen], spread[chosen] = low, up, mu, phi
         if on_odds:
             rate_now[chosen] = np.minimum(mu / now_d[chosen], 0.98)
-    return Judgement(below, above, expected, spread, freedom, rate_now, judged, n_used, rate, factor, log_effect)
+    return Judgement(
+        below, above, expected, spread, rate_now, judged, np.concatenate(likelihoods) if likelihoods else np.empty((0, 1 + len(effects)), np.float32), n_used, rate, factor, log_effect)
 
 
 def _at(rate: Floats, factor: Floats, on_odds: bool) -> Floats:

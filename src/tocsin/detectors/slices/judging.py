@@ -13,7 +13,7 @@ from tocsin.detectors.slices.calibrated import Judgement, judge_counts, rates_in
 from tocsin.detectors.slices.faithful import Article, article_scores, false_alarm_share
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.measures import MeasureJudgement, judge_measures
-from tocsin.detectors.slices.multiple import benjamini_hochberg, by_level
+from tocsin.detectors.slices.multiple import benjamini_hochberg, by_level, effect_grid
 from tocsin.detectors.slices.reference import Reference
 from tocsin.detectors.slices.scoring import (
     Rules,
@@ -114,6 +114,7 @@ def judge_calibrated(
         on_odds=prepared.on_odds,
         min_expected=detector.min_expected,
         adapt_after=max(3, math.ceil(detector.adapt_after * run_scale)),
+        effects=effect_grid(detector.direction),
     )
     scores = count_scores(judgement, reference, lattice, rules, prepared.on_odds, kpi.denominator is not None)
     return Judged(scores, reference, judgement.n_windows, judgement, prepared.on_odds, lattice.total)

@@ -12,16 +12,15 @@ needs many slices; a level with fewer than `MANY` tested slices is judged by the
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from tocsin.kernels.mixture import mixture_weights
-from tocsin.model import Bools, Floats, Ints
+from tocsin.model import Floats, Ints
 
-__all__ = ["benjamini_hochberg", "local_fdr", "q_values"]
+__all__ = ["benjamini_hochberg", "by_level", "effect_grid", "local_fdr", "q_values"]
 
 MANY = 200
 SMALLEST_EFFECT, LARGEST_EFFECT, STEP = 0.15, 6.0, 1.35
-NULL_PENALTY = 10.0
+NULL_PENALTY = 30.0
 
 
 def benjamini_hochberg(p_values: Floats, weights: Floats | None = None) -> Floats:
@@ -45,38 +44,14 @@ def by_level(p_values: Floats, level: Ints) -> Floats:
     return benjamini_hochberg(p_values, len(p_values) / (len(sizes) * sizes[place]))
 
 
-def effect_shifts(expected: Floats, relative_variance: Floats, rate: Floats, effects: Floats) -> Floats:
-    """How far each log effect would move a slice's normal deviate, (n, n_effects).
-
-    The scale is 2 / sqrt(phi) asinh sqrt(phi y), on which counts of variance y + phi y^2 have variance 1.
-    """
-    phi = np.maximum(relative_variance, 1e-12)
-    root = np.sqrt(phi)[:, None]
-    size = np.sqrt(expected)[:, None]
-    binomial = np.sqrt((1 + expected * phi) / (1 - np.minimum(rate, 0.98) + expected * phi))[:, None]
-    moved = np.arcsinh(root * size * np.exp(0.5 * effects)) - np.arcsinh(root * size)
-    return np.asarray(binomial * 2.0 / root * moved)
-
-
-def local_fdr(z: Floats, shifts: Floats, freedom: Floats) -> Floats:
+def local_fdr(likelihood: Floats) -> Floats:
     """Posterior probability that nothing happened.
 
     Parameters
     ----------
-    z : (n,) normal deviates of the p-values
-    shifts : (n, n_effects), where each effect would move a deviate
-    freedom : (n,) of the predictive distribution: evidence is weighed by Student t, so that a slice whose noise is
-        hardly known has none that is overwhelming
+    likelihood : (n, 1 + n_effects), of no effect and of each effect; a row's scale does not matter
     """
-    n, n_effects = shifts.shape
-    deviate = np.sign(z) * np.sqrt(freedom * np.expm1(np.minimum(z * z / freedom, 500.0)))
-    likelihood = np.empty((n, n_effects + 1))
-    likelihood[:, 0] = deviate * deviate
-    likelihood[:, 1:] = (deviate[:, None] - shifts) ** 2
-    likelihood /= freedom[:, None]
-    np.log1p(likelihood, out=likelihood)
-    likelihood *= -0.5 * (freedom[:, None] + 1)
-    np.exp(np.subtract(likelihood, likelihood.max(axis=1, keepdims=True), out=likelihood), out=likelihood)
+    n_effects = likelihood.shape[1] - 1
     start = np.full(n_effects + 1, 0.1 / n_effects)
     start[0] = 0.9
     pseudo = np.zeros(n_effects + 1)
@@ -101,23 +76,13 @@ def effect_grid(direction: str) -> Floats:
     return sizes if direction == "up" else -sizes[::-1]
 
 
-def q_values(
-    p_values: Floats,
-    is_up: Bools,
-    expected: Floats,
-    relative_variance: Floats,
-    freedom: Floats,
-    rate: Floats,
-    level: Ints,
-    direction: str,
-) -> tuple[Floats, tuple[int, ...]]:
+def q_values(p_values: Floats, likelihood: Floats, level: Ints) -> tuple[Floats, tuple[int, ...]]:
     """q-values of the tested slices of one window, and the levels that were judged by the local rate.
 
     Parameters
     ----------
     p_values : (n,) in the detector's direction
-    is_up : bool (n,), which side of the median the value lies on
-    expected, relative_variance, freedom, rate : (n,) of the predictive distribution (rate 0 unless counts are binomial)
+    likelihood : (n, 1 + n_effects), see `local_fdr`
     level : int64 (n,)
     """
     q = np.ones(len(p_values))
@@ -126,14 +91,7 @@ def q_values(
     few = ~np.isin(level, many)
     if few.any():
         q[few] = by_level(p_values[few], level[few])
-    effects = effect_grid(direction)
     for kind in many:
         rows = np.flatnonzero(level == kind)
-        p = np.clip(p_values[rows], 1e-300, 1.0)
-        if direction == "both":
-            z = -special.ndtri(0.5 * p) * np.where(is_up[rows], 1.0, -1.0)
-        else:
-            z = -special.ndtri(np.minimum(p, 1 - 1e-16)) * (1.0 if direction == "up" else -1.0)
-        shifts = effect_shifts(expected[rows], relative_variance[rows], rate[rows], effects)
-        q[rows] = running_mean_q(local_fdr(z, shifts, freedom[rows]), p)
+        q[rows] = running_mean_q(local_fdr(likelihood[rows].astype(np.float64)), p_values[rows])
     return q, many

@@ -85,16 +85,9 @@ def count_scores(
     p[tested] = p_of(judgement.below[tested], judgement.above[tested], rules.direction)
     notes: tuple[str, ...] = ()
     if len(tested):
-        q[tested], many = q_values(
-            p[tested],
-            judgement.above[tested] < 0.5,
-            expected[tested],
-            judgement.relative_variance[tested],
-            judgement.freedom[tested],
-            judgement.rate[tested],
-            lattice.group[tested],
-            rules.direction,
-        )
+        place = np.empty(n, np.int64)
+        place[judgement.judged] = np.arange(len(judgement.judged))
+        q[tested], many = q_values(p[tested], judgement.likelihood[place[tested]], lattice.group[tested])
         notes = (_rule_note(lattice, many),)
     variance = expected * (1 - judgement.rate) + expected**2 * judgement.relative_variance
     low, high = interval(expected, judgement.relative_variance, judgement.rate)
