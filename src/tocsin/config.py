@@ -76,9 +76,7 @@ SecretUrl = Annotated[SecretStr, BeforeValidator(_with_environment)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class StoreSettings(_Section):
@@ -208,7 +206,7 @@ class ChannelSettings(_Section):
     """[alerts.channel.NAME]: where alerts go."""
 
     url: SecretUrl | None = None
-    """An Apprise URL: json://, slack://, msteams://, gchat://, mailto://, pagerduty:// …"""
+    """An Apprise URL: json://, slack://, workflows://, gchat://, mailto://, pagerduty:// …"""
     path: str | None = None
     """Or a folder: one JSON file an alert."""
     monitors: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,6 @@ from tocsin.config import Settings, parse_settings
 from tocsin.errors import ConfigError, NotEnoughData
 from tocsin.formatting import format_moment, format_number
 from tocsin.guess import Guess, guess_settings
-from tocsin.model import Change
 from tocsin.pipeline import Progress, backfill
 from tocsin.sources import open_source, open_table
 from tocsin.windows import format_duration
@@ -23,24 +23,25 @@ __all__ = ["Backtest", "InitResult", "initialise"]
 
 N_BACKTEST = 168
 """At most this many of the newest windows are judged in the backtest."""
+RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""False-discovery rates to choose from: the highest whose incidents stay within the wish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """How often one monitor would have rung."""
+    """How often one monitor would have rung with the false-discovery rate that was chosen for it."""
 
     monitor: str
     n_windows: int
-    n_incidents: int
-    alerts_a_week: float
-    """Opened, updated and closed incidents are one alert each."""
+    q: float
+    incidents_a_week: float
 
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
     config: Path
     guesses: tuple[str, ...]
-    backtest: tuple[Backtest, ...] | None
+    backtest: tuple[Backtest, ...]
     next_step: str
 
 
@@ -51,6 +52,7 @@ def initialise(
     config: Path = Path("tocsin.toml"),
     force: bool = False,
     backtest: bool = True,
+    incidents_a_week: float = 20.0,
     progress: Progress | None = None,
 ) -> InitResult:
     """Guess and write a configuration for a file, folder, glob or database table.
@@ -59,6 +61,8 @@ def initialise(
     ----------
     data : str
         A path or glob, or a connection URL (then `table` is needed). A URL with a password is written as ``${…}``.
+    incidents_a_week : float
+        How many incidents a week a monitor may open: the backtest chooses its false-discovery rate so.
 
     Raises
     ------
@@ -83,7 +87,10 @@ def initialise(
         raise NotEnoughData(f"No row of {data} has a usable time in column {guess.time!r}")
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(text, encoding="utf-8")
-    found = _backtest(settings, extent, progress) if backtest else None
+    found = _backtest(settings, extent, incidents_a_week, progress) if backtest else ()
+    if found:
+        text = render_settings(guess, data, table, base, {item.monitor: item.q for item in found})
+        config.write_text(text, encoding="utf-8")
     n_rows = f"{format_number(guess.n_rows)} rows from {format_moment(extent[0])} to {format_moment(extent[1])}"
     since = max(extent[0], extent[1] - timedelta(days=2))
     option = "" if config == Path("tocsin.toml") else f" --config {config}"
@@ -96,15 +103,19 @@ def _end(extent: tuple[datetime, datetime]) -> datetime:
     return extent[1].replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
-def _backtest(settings: Settings, extent: tuple[datetime, datetime], progress: Progress | None) -> tuple[Backtest, ...]:
+def _backtest(
+    settings: Settings, extent: tuple[datetime, datetime], wish: float, progress: Progress | None
+) -> tuple[Backtest, ...]:
     """Judge the newest windows in a store that is thrown away."""
     with TemporaryDirectory() as folder:
         url = SecretStr(f"sqlite:///{Path(folder) / 'backtest.db'}")
         store = settings.store.model_copy(update={"url": url})
-        return _judged(settings.model_copy(update={"store": store}), extent, progress)
+        return _judged(settings.model_copy(update={"store": store}), extent, wish, progress)
 
 
-def _judged(scratch: Settings, extent: tuple[datetime, datetime], progress: Progress | None) -> tuple[Backtest, ...]:
+def _judged(
+    scratch: Settings, extent: tuple[datetime, datetime], wish: float, progress: Progress | None
+) -> tuple[Backtest, ...]:
     found = []
     for monitor in scratch.monitor:
         end = monitor.grid.window(monitor.grid.index_of(extent[1])).end
@@ -116,19 +127,29 @@ def _judged(scratch: Settings, extent: tuple[datetime, datetime], progress: Prog
         ).monitors[0]  # fmt: skip
         n_windows = max(1, len(outcome.runs))
         weeks = n_windows * monitor.window / timedelta(days=7)
-        n_opened = sum(change is Change.OPENED for _, change in outcome.changes)
-        found.append(Backtest(monitor.name, n_windows, n_opened, len(outcome.changes) / weeks))
+        smallest = {anomaly.id: anomaly.q_value for anomaly in outcome.anomalies}
+        incidents = {incident.id: incident.anomaly_ids for incident, _ in outcome.changes}
+        evidence = [
+            min((smallest[name] for name in ids if name in smallest), default=0.0) for ids in incidents.values()
+        ]
+        counts = {q: sum(value <= q for value in evidence) / weeks for q in RATES}
+        q = next((q for q in RATES if counts[q] <= wish), RATES[-1])
+        found.append(Backtest(monitor.name, n_windows, q, counts[q]))
     return tuple(found)
 
 
-def render_settings(guess: Guess, data: str, table: str | None, base: Path) -> str:
+def render_settings(
+    guess: Guess, data: str, table: str | None, base: Path, rates: Mapping[str, float] | None = None
+) -> str:
     """The commented text of tocsin.toml."""
     if table is None:
         place = f"path = {_text(_relative(data, base))}"
     else:
         place = f"url = {_text(_without_password(data))}\ntable = {_text(table)}"
     measures = "\n".join(f"{_key(name)} = {_text(expression)}" for name, expression in guess.measures.items())
-    monitors = "\n".join(_monitor(name, kpi, guess) for name, kpi in guess.kpis.items())
+    monitors = "\n".join(
+        _monitor(name, kpi, guess, (rates or {}).get(name, RATES[0])) for name, kpi in guess.kpis.items()
+    )
     return f"""\
 # Written by `tocsin init`; every guess can be edited, and `tocsin check` validates the result.
 
@@ -152,12 +173,12 @@ time_zone = "UTC"
 path = "alerts"
 
 # [alerts.channel.hook]
-# url = "${{TOCSIN_WEBHOOK}}"       # json://…, slack://…, gchat://…, msteams://…, mailto://…, pagerduty://…
+# url = "${{TOCSIN_WEBHOOK}}"       # json://…, slack://…, gchat://…, workflows://…, mailto://…, pagerduty://…
 # min_severity = "medium"
 """
 
 
-def _monitor(name: str, kpi: str, guess: Guess) -> str:
+def _monitor(name: str, kpi: str, guess: Guess, q: float) -> str:
     dimensions = ", ".join(_text(dimension) for dimension in guess.dimensions)
     return f"""\
 [[monitor]]
@@ -172,8 +193,8 @@ window = {_text(format_duration(guess.window))}
 # How far back the reference reaches, and how long after its end a window is due.
 history = {_text(format_duration(guess.history))}
 delay = "0min"
-# The false-discovery rate, and the least relative deviation that counts (0.1 = 10 %).
-q = 0.1
+# The false-discovery rate (less = fewer alarms), and the least relative deviation that counts (0.1 = 10 %).
+q = {q}
 min_relative = 0.1
 """
 

@@ -77,6 +77,7 @@ def init(
     config: Config = DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing configuration.")] = False,
     backtest: Annotated[bool, typer.Option(help="Say how many alerts a week to expect.")] = True,
+    a_week: Annotated[float, typer.Option("--a-week", help="At most so many incidents a week and monitor.")] = 20.0,
 ) -> None:
     """Look at DATA, guess time, measures, ratios and dimensions, and write a commented configuration.
 
@@ -87,7 +88,15 @@ def init(
 
     console = Console()
     with console.progress() as progress:
-        result = initialise(data, table=table, config=config, force=force, backtest=backtest, progress=progress)
+        result = initialise(
+            data,
+            table=table,
+            config=config,
+            force=force,
+            backtest=backtest,
+            incidents_a_week=a_week,
+            progress=progress,
+        )
     render_init(console, result)
 
 

@@ -146,15 +146,13 @@ def render_feedback(console: Console, subject: Anomaly | Incident, answer: Feedb
 def render_init(console: Console, result: InitResult) -> None:
     console.lines(result.guesses)
     console.lines([f"written: {result.config}"])
-    if result.backtest is not None:
-        console.heading("Backtest")
-        console.table(
-            ("monitor", "windows", "incidents", "alerts a week"),
-            [
-                (item.monitor, item.n_windows, item.n_incidents, format_number(item.alerts_a_week))
-                for item in result.backtest
-            ],
-        )
+    if result.backtest:
+        console.heading("Expected from a backtest")
+        rows = [
+            (item.monitor, item.n_windows, f"{item.q:g}", format_number(item.incidents_a_week, 2))
+            for item in result.backtest
+        ]
+        console.table(("monitor", "windows judged", "q", "incidents a week"), rows)
     console.lines(["", "next: " + result.next_step])
 
 
