@@ -220,7 +220,10 @@ def _rough_log(x):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _new_level(z, block, n, scale, run, blocks, sizes, buffer):
-    """First index of the newest level: the split with the largest two-sample statistic, if that is beyond 5."""
+    """First index of the newest level: the split with the largest two-sample statistic, if that is beyond 5.
+
+    A level has at least `run` blocks; values are clipped at 3 deviations, whose `scale` is that of successive differences.
+    """
     centre = _median(z, n, buffer)
     n_blocks = 0
     for j in range(n):
@@ -244,16 +247,18 @@ def _new_level(z, block, n, scale, run, blocks, sizes, buffer):
             buffer[j - 1] = abs(blocks[j] - blocks[j - 1])
         _sort(buffer, n_blocks - 1)
         spread = max(1.05 * 0.5 * (buffer[(n_blocks - 2) // 2] + buffer[(n_blocks - 1) // 2]), 0.1)
-    best, cut, head = 5.0, 0, 0.0
-    for j in range(1, n_blocks - run + 1):
+    # a split counts only where a shorter segment does not fit better: a shorter one is not normal yet
+    best, cut, head, candidate, before = 5.0, 0, 0.0, 0, 0.0
+    for j in range(1, n_blocks - 1):
         head += blocks[j - 1]
         if j < 3:
             continue
         k = n_blocks - j
         difference = (total - head) / k - head / j
         statistic = abs(difference) / (spread * math.sqrt(1.0 / k + 1.0 / j))
-        if statistic > best:
-            best, cut = statistic, j
+        if candidate > 0 and before > best and before >= statistic:
+            best, cut = before, candidate
+        candidate, before = (j, statistic) if k >= run else (0, 0.0)
     if cut == 0:
         return 0
     place = 0
