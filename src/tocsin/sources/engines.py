@@ -114,6 +114,8 @@ def _duckdb_backend(database: str) -> Any:
     settings = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # Parquet's minima and maxima ignore NaN; DuckDB concludes from them that isnan() is false, and sums become NaN
+        "disabled_optimizers": "statistics_propagation",
         "temp_directory": str(Path(tempfile.gettempdir()) / f"tocsin-duckdb-{os.getpid()}"),
     }
     return ibis.duckdb.connect(database, read_only=database != ":memory:", **settings)
@@ -134,11 +136,20 @@ def _open_files(name: str, path: str, base: Path) -> Engine:
     backend = _duckdb_backend(":memory:")
     try:
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        backend.con.execute(f"CREATE TEMP VIEW facts_of_source AS SELECT * FROM {reader.format(files=f'[{listed}]')}")  # noqa: S608
+        scan = reader.format(files=f"[{listed}]")
+        backend.con.sql(f"CREATE TEMP VIEW facts_of_source AS SELECT {_columns(backend, scan)} FROM {scan}")  # noqa: S608
         return _duckdb_engine(name, backend, backend.table("facts_of_source"))
     except BaseException:
         backend.disconnect()
         raise
+
+
+def _columns(backend: Any, scan: str) -> str:
+    """All columns; nanoseconds with a zone, a type that ibis does not know, become microseconds."""
+    described = backend.con.sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()  # noqa: S608
+    fine = ['"' + name.replace('"', '""') + '"' for name, kind, *_ in described if kind == "TIMESTAMPTZ_NS"]
+    replaced = ", ".join(f"CAST({column} AS TIMESTAMPTZ) AS {column}" for column in fine)
+    return f"* REPLACE ({replaced})" if replaced else "*"
 
 
 _READERS = {
@@ -196,13 +207,23 @@ def _table(name: str, backend: Any, table: str) -> Any:
     """ "table" or "schema.table"; raises `SourceError` that names the nearest one."""
     schema, _, bare = table.rpartition(".")
     try:
-        listed = backend.list_tables(database=schema or None)
+        listed = list(
+            _duckdb_tables(backend, schema)
+            if backend.name == "duckdb"
+            else backend.list_tables(database=schema or None)
+        )
     except Exception:  # the schema does not exist, or the engine cannot list; reading it says what is wrong
         listed = [bare]
     if bare not in listed and not schema and table not in listed:
         shown = ", ".join(listed[:20]) or "none"
         raise SourceError(f"Source {name!r} has no table {table!r}", allowed=shown, hint=nearest(bare, listed))
     return backend.table(bare, database=schema or None)
+
+
+def _duckdb_tables(backend: Any, schema: str) -> list[str]:
+    """ibis' own list leaves a result open, after which DuckDB 2 refuses further statements."""
+    rows = backend.con.sql("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+    return [table for found, table in rows if found == (schema or "main")]
 
 
 # PostgreSQL ----------------------------------------------------------------------------------------------------------

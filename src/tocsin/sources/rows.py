@@ -59,10 +59,11 @@ def as_text(column: ir.Column) -> ir.StringValue:
     if dtype.is_floating() or dtype.is_decimal():
         number = column.cast("float64")
         # 5.0 is the integer 5 that a missing value elsewhere in the column made a float
-        whole = (number.abs() < 1e15) & (number == number.floor())
-        integer = ibis.ifelse(whole, number, ibis.null("float64")).cast("int64").cast("string")
+        small = ibis.ifelse((number.abs() < 1e15) & ~number.isnan(), number, ibis.null("float64"))
+        integer = small.floor().cast("int64").cast("string")
         usable = number.notnull() & ~number.isnan()
-        return ibis.ifelse(whole, integer, ibis.ifelse(usable, number.cast("string"), ibis.null("string")))
+        text = ibis.ifelse(usable, number.cast("string"), ibis.null("string"))
+        return ibis.ifelse((small == small.floor()).fill_null(False), integer, text)
     return column.cast("string")
 
 
