@@ -76,7 +76,8 @@ def facts_expression(
     """The result described above: slice, w, traffic, k0, k1, …, m0, m1, …, n_floor, n_cap, t_floor, t_cap, t_all."""
     table = _pruned(table, settings, query.start, min(query.end, now + timedelta(seconds=1)))
     rows = prepared_rows(table, name, settings, query, now, dialect)
-    rows = rows.drop("blank", "unusable", "negative").mutate(relative=_relative(rows.sec, query))
+    needed = [column for column in rows.columns if column not in ("blank", "unusable", "negative")]
+    rows = rows.select(*needed, relative=_relative(rows.sec, query))
     rows = rows.filter(rows.relative.between(0, _span(query) - 1), rows.sec <= int(now.timestamp()))
     rows = rows.mutate(w=(rows.relative // query.grid.length_seconds).cast("int32"))
     return _result(_ranked(_grouped(rows, settings, query), query), query)

@@ -1,49 +1,49 @@
-WITH "t12" AS (
+WITH "t11" AS (
   SELECT
-    "t11"."w",
+    "t10"."w",
     CAST(0 + (
-      CAST("t11"."g0" AS INT) * 1
+      CAST("t10"."g0" AS INT) * 1
     ) + (
-      CAST("t11"."g1" AS INT) * 2
+      CAST("t10"."g1" AS INT) * 2
     ) + (
-      CAST("t11"."g2" AS INT) * 4
+      CAST("t10"."g2" AS INT) * 4
     ) AS INT) AS "level",
-    IFF("t11"."g0" = 1, '', "t11"."d0") AS "k0",
-    IFF("t11"."g1" = 1, '', "t11"."d1") AS "k1",
-    IFF("t11"."g2" = 1, '', "t11"."d2") AS "k2",
-    "t11"."a_s0" AS "m0",
-    "t11"."a_s1" AS "m1",
-    "t11"."a_u2" AS "m2",
-    IFF("t11"."a_n3" > 0, "t11"."a_s3" / NULLIF("t11"."a_n3", 0.0), CAST(NULL AS DOUBLE)) AS "m3",
-    "t11"."a_s0" AS "traffic"
+    IFF("t10"."g0" = 1, '', "t10"."d0") AS "k0",
+    IFF("t10"."g1" = 1, '', "t10"."d1") AS "k1",
+    IFF("t10"."g2" = 1, '', "t10"."d2") AS "k2",
+    "t10"."a_s0" AS "m0",
+    "t10"."a_s1" AS "m1",
+    "t10"."a_u2" AS "m2",
+    IFF("t10"."a_n3" > 0, "t10"."a_s3" / NULLIF("t10"."a_n3", 0.0), CAST(NULL AS DOUBLE)) AS "m3",
+    "t10"."a_s0" AS "traffic"
   FROM (
     SELECT
-      "t10"."w",
-      "t10"."d0",
-      "t10"."d1",
-      "t10"."d2",
-      GROUPING("t10"."d0") AS "g0",
-      GROUPING("t10"."d1") AS "g1",
-      GROUPING("t10"."d2") AS "g2",
-      SUM("t10"."s0") AS "a_s0",
-      SUM("t10"."s1") AS "a_s1",
-      CAST(COUNT(DISTINCT "t10"."u2") AS DOUBLE) AS "a_u2",
-      SUM("t10"."s3") AS "a_s3",
-      SUM("t10"."n3") AS "a_n3"
+      "t9"."w",
+      "t9"."d0",
+      "t9"."d1",
+      "t9"."d2",
+      GROUPING("t9"."d0") AS "g0",
+      GROUPING("t9"."d1") AS "g1",
+      GROUPING("t9"."d2") AS "g2",
+      SUM("t9"."s0") AS "a_s0",
+      SUM("t9"."s1") AS "a_s1",
+      CAST(COUNT(DISTINCT "t9"."u2") AS DOUBLE) AS "a_u2",
+      SUM("t9"."s3") AS "a_s3",
+      SUM("t9"."n3") AS "a_n3"
     FROM (
       SELECT
-        "t9"."d0",
-        "t9"."d1",
-        "t9"."d2",
-        "t9"."s0",
-        "t9"."s1",
-        "t9"."u2",
-        "t9"."s3",
-        "t9"."n3",
-        "t9"."sec",
-        "t9"."relative",
+        "t8"."d0",
+        "t8"."d1",
+        "t8"."d2",
+        "t8"."s0",
+        "t8"."s1",
+        "t8"."u2",
+        "t8"."s3",
+        "t8"."n3",
+        "t8"."sec",
+        "t8"."relative",
         CAST(CAST(FLOOR((
-          "t9"."relative"
+          "t8"."relative"
         ) / (
           86400
         )) AS BIGINT) AS INT) AS "w"
@@ -52,252 +52,247 @@ WITH "t12" AS (
           *
         FROM (
           SELECT
-            "t7"."d0",
-            "t7"."d1",
-            "t7"."d2",
-            "t7"."s0",
-            "t7"."s1",
-            "t7"."u2",
-            "t7"."s3",
-            "t7"."n3",
-            "t7"."sec",
+            "t6"."d0",
+            "t6"."d1",
+            "t6"."d2",
+            "t6"."s0",
+            "t6"."s1",
+            "t6"."u2",
+            "t6"."s3",
+            "t6"."n3",
+            "t6"."sec",
             (
-              "t7"."sec" + CASE WHEN "t7"."sec" < 1711846800 THEN 3600 ELSE 7200 END
+              "t6"."sec" + CASE WHEN "t6"."sec" < 1711846800 THEN 3600 ELSE 7200 END
             ) - 1711756800 AS "relative"
           FROM (
             SELECT
-              "t6".*
-              EXCLUDE ("negative", "blank", "unusable")
+              "t5"."unusable",
+              "t5"."negative",
+              "t5"."d0",
+              "t5"."d1",
+              "t5"."d2",
+              "t5"."s0",
+              "t5"."s1",
+              "t5"."u2",
+              "t5"."s3",
+              "t5"."n3",
+              "t5"."sec",
+              "t5"."t" IS NULL AS "blank"
             FROM (
               SELECT
-                "t5"."unusable",
-                "t5"."negative",
-                "t5"."d0",
-                "t5"."d1",
-                "t5"."d2",
-                "t5"."s0",
-                "t5"."s1",
-                "t5"."u2",
-                "t5"."s3",
-                "t5"."n3",
-                "t5"."sec",
-                "t5"."t" IS NULL AS "blank"
+                "t4"."t",
+                "t4"."unusable",
+                "t4"."negative",
+                "t4"."d0",
+                "t4"."d1",
+                "t4"."d2",
+                "t4"."s0",
+                "t4"."s1",
+                "t4"."u2",
+                "t4"."s3",
+                "t4"."n3",
+                "t4"."t_seconds",
+                "t4"."t_local",
+                "t4"."t_local" AS "sec"
               FROM (
                 SELECT
-                  "t4"."t",
-                  "t4"."unusable",
-                  "t4"."negative",
-                  "t4"."d0",
-                  "t4"."d1",
-                  "t4"."d2",
-                  "t4"."s0",
-                  "t4"."s1",
-                  "t4"."u2",
-                  "t4"."s3",
-                  "t4"."n3",
-                  "t4"."t_seconds",
-                  "t4"."t_local",
-                  "t4"."t_local" AS "sec"
+                  "t3"."t",
+                  "t3"."unusable",
+                  "t3"."negative",
+                  "t3"."d0",
+                  "t3"."d1",
+                  "t3"."d2",
+                  "t3"."s0",
+                  "t3"."s1",
+                  "t3"."u2",
+                  "t3"."s3",
+                  "t3"."n3",
+                  "t3"."t_seconds",
+                  CAST(IFF(
+                    (
+                      "t3"."t_seconds" >= -2208988800
+                    ) AND (
+                      "t3"."t_seconds" < 7258118400
+                    ),
+                    "t3"."t_seconds",
+                    CAST(NULL AS DOUBLE)
+                  ) AS BIGINT) AS "t_local"
                 FROM (
                   SELECT
-                    "t3"."t",
-                    "t3"."unusable",
-                    "t3"."negative",
-                    "t3"."d0",
-                    "t3"."d1",
-                    "t3"."d2",
-                    "t3"."s0",
-                    "t3"."s1",
-                    "t3"."u2",
-                    "t3"."s3",
-                    "t3"."n3",
-                    "t3"."t_seconds",
-                    CAST(IFF(
-                      (
-                        "t3"."t_seconds" >= -2208988800
-                      ) AND (
-                        "t3"."t_seconds" < 7258118400
-                      ),
-                      "t3"."t_seconds",
-                      CAST(NULL AS DOUBLE)
-                    ) AS BIGINT) AS "t_local"
+                    "t2"."t",
+                    "t2"."unusable",
+                    "t2"."negative",
+                    "t2"."d0",
+                    "t2"."d1",
+                    "t2"."d2",
+                    "t2"."s0",
+                    "t2"."s1",
+                    "t2"."u2",
+                    "t2"."s3",
+                    "t2"."n3",
+                    CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t2"."t")) AS DOUBLE) AS "t_seconds"
                   FROM (
                     SELECT
-                      "t2"."t",
-                      "t2"."unusable",
-                      "t2"."negative",
-                      "t2"."d0",
-                      "t2"."d1",
-                      "t2"."d2",
-                      "t2"."s0",
-                      "t2"."s1",
-                      "t2"."u2",
-                      "t2"."s3",
-                      "t2"."n3",
-                      CAST(DATE_PART('epoch', DATE_TRUNC('SECOND', "t2"."t")) AS DOUBLE) AS "t_seconds"
+                      "t1"."ts" AS "t",
+                      COALESCE(
+                        FALSE
+                        OR COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
+                        OR (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
+                        ),
+                        FALSE
+                      ) AS "unusable",
+                      COALESCE(
+                        FALSE
+                        OR (
+                          IFF(
+                            (
+                              "t1"."views" IS NOT NULL
+                            )
+                            AND NOT (
+                              COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
+                            ),
+                            CAST("t1"."views" AS DOUBLE),
+                            0.0
+                          ) < 0
+                        )
+                        OR (
+                          IFF(
+                            (
+                              "t1"."revenue" IS NOT NULL
+                            )
+                            AND NOT (
+                              COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                              OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
+                            ),
+                            "t1"."revenue",
+                            0.0
+                          ) < 0
+                        ),
+                        FALSE
+                      ) AS "negative",
+                      COALESCE("t1"."country", '(missing)') AS "d0",
+                      COALESCE(CAST("t1"."install" AS VARCHAR), '(missing)') AS "d1",
+                      COALESCE(
+                        IFF(
+                          "t1"."select",
+                          'true',
+                          IFF("t1"."select" IS NOT NULL, 'false', CAST(NULL AS VARCHAR))
+                        ),
+                        '(missing)'
+                      ) AS "d2",
+                      IFF(
+                        (
+                          "t1"."views" IS NOT NULL
+                        )
+                        AND NOT (
+                          COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
+                        ),
+                        CAST("t1"."views" AS DOUBLE),
+                        0.0
+                      ) AS "s0",
+                      IFF(COALESCE("t1"."event" = 'click', FALSE), 1.0, 0.0) AS "s1",
+                      "t1"."user" AS "u2",
+                      IFF(
+                        (
+                          "t1"."revenue" IS NOT NULL
+                        )
+                        AND NOT (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
+                        ),
+                        "t1"."revenue",
+                        0.0
+                      ) AS "s3",
+                      IFF(
+                        (
+                          "t1"."revenue" IS NOT NULL
+                        )
+                        AND NOT (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
+                        ),
+                        1.0,
+                        0.0
+                      ) AS "n3"
                     FROM (
                       SELECT
-                        "t1"."ts" AS "t",
-                        COALESCE(
-                          FALSE
-                          OR COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
-                          OR (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
-                          ),
-                          FALSE
-                        ) AS "unusable",
-                        COALESCE(
-                          FALSE
-                          OR (
-                            IFF(
-                              (
-                                "t1"."views" IS NOT NULL
-                              )
-                              AND NOT (
-                                COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
-                              ),
-                              CAST("t1"."views" AS DOUBLE),
-                              0.0
-                            ) < 0
-                          )
-                          OR (
-                            IFF(
-                              (
-                                "t1"."revenue" IS NOT NULL
-                              )
-                              AND NOT (
-                                COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                                OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
-                              ),
-                              "t1"."revenue",
-                              0.0
-                            ) < 0
-                          ),
-                          FALSE
-                        ) AS "negative",
-                        COALESCE("t1"."country", '(missing)') AS "d0",
-                        COALESCE(CAST("t1"."install" AS VARCHAR), '(missing)') AS "d1",
-                        COALESCE(
-                          IFF(
-                            "t1"."select",
-                            'true',
-                            IFF("t1"."select" IS NOT NULL, 'false', CAST(NULL AS VARCHAR))
-                          ),
-                          '(missing)'
-                        ) AS "d2",
-                        IFF(
-                          (
-                            "t1"."views" IS NOT NULL
-                          )
-                          AND NOT (
-                            COALESCE(ABS(CAST("t1"."views" AS DOUBLE)) >= 1e+300, FALSE)
-                          ),
-                          CAST("t1"."views" AS DOUBLE),
-                          0.0
-                        ) AS "s0",
-                        IFF(COALESCE("t1"."event" = 'click', FALSE), 1.0, 0.0) AS "s1",
-                        "t1"."user" AS "u2",
-                        IFF(
-                          (
-                            "t1"."revenue" IS NOT NULL
-                          )
-                          AND NOT (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
-                          ),
-                          "t1"."revenue",
-                          0.0
-                        ) AS "s3",
-                        IFF(
-                          (
-                            "t1"."revenue" IS NOT NULL
-                          )
-                          AND NOT (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE("t1"."revenue" = CAST('NaN' AS DOUBLE), FALSE)
-                          ),
-                          1.0,
-                          0.0
-                        ) AS "n3"
-                      FROM (
-                        SELECT
-                          *
-                        FROM "events" AS "t0"
-                        WHERE
-                          "t0"."ts" >= TIMESTAMP_TZ_FROM_PARTS(2024, 3, 29, 23, 0, 0, 0, 'UTC')
-                          AND "t0"."ts" < TIMESTAMP_TZ_FROM_PARTS(2024, 4, 2, 22, 0, 0, 0, 'UTC')
-                      ) AS "t1"
-                    ) AS "t2"
-                  ) AS "t3"
-                ) AS "t4"
-              ) AS "t5"
-            ) AS "t6"
-          ) AS "t7"
-        ) AS "t8"
+                        *
+                      FROM "events" AS "t0"
+                      WHERE
+                        "t0"."ts" >= TIMESTAMP_TZ_FROM_PARTS(2024, 3, 29, 23, 0, 0, 0, 'UTC')
+                        AND "t0"."ts" < TIMESTAMP_TZ_FROM_PARTS(2024, 4, 2, 22, 0, 0, 0, 'UTC')
+                    ) AS "t1"
+                  ) AS "t2"
+                ) AS "t3"
+              ) AS "t4"
+            ) AS "t5"
+          ) AS "t6"
+        ) AS "t7"
         WHERE
-          "t8"."relative" BETWEEN 0 AND 345599 AND "t8"."sec" <= 1715385600
-      ) AS "t9"
-    ) AS "t10"
+          "t7"."relative" BETWEEN 0 AND 345599 AND "t7"."sec" <= 1715385600
+      ) AS "t8"
+    ) AS "t9"
     GROUP BY
       GROUPING SETS (
-        ("t10"."w"),
-        ("t10"."w", "t10"."d0"),
-        ("t10"."w", "t10"."d1"),
-        ("t10"."w", "t10"."d2"),
-        ("t10"."w", "t10"."d0", "t10"."d1"),
-        ("t10"."w", "t10"."d0", "t10"."d2"),
-        ("t10"."w", "t10"."d1", "t10"."d2")
+        ("t9"."w"),
+        ("t9"."w", "t9"."d0"),
+        ("t9"."w", "t9"."d1"),
+        ("t9"."w", "t9"."d2"),
+        ("t9"."w", "t9"."d0", "t9"."d1"),
+        ("t9"."w", "t9"."d0", "t9"."d2"),
+        ("t9"."w", "t9"."d1", "t9"."d2")
       )
-  ) AS "t11"
-), "t17" AS (
+  ) AS "t10"
+), "t16" AS (
   SELECT
-    "t16"."level",
-    "t16"."k0",
-    "t16"."k1",
-    "t16"."k2",
-    "t16"."traffic",
-    "t16"."below",
-    "t16"."below_total",
+    "t15"."level",
+    "t15"."k0",
+    "t15"."k1",
+    "t15"."k2",
+    "t15"."traffic",
+    "t15"."below",
+    "t15"."below_total",
     (
       ROW_NUMBER() OVER (
-        ORDER BY "t16"."below_total" ASC, "t16"."below" ASC, "t16"."traffic" DESC NULLS LAST, "t16"."level" ASC, "t16"."k0" ASC, "t16"."k1" ASC, "t16"."k2" ASC
+        ORDER BY "t15"."below_total" ASC, "t15"."below" ASC, "t15"."traffic" DESC NULLS LAST, "t15"."level" ASC, "t15"."k0" ASC, "t15"."k1" ASC, "t15"."k2" ASC
       ) - 1
     ) + 1 AS "slice"
   FROM (
     SELECT
-      "t15"."level",
-      "t15"."k0",
-      "t15"."k1",
-      "t15"."k2",
-      "t15"."traffic",
+      "t14"."level",
+      "t14"."k0",
+      "t14"."k1",
+      "t14"."k2",
+      "t14"."traffic",
       IFF(NOT (
-        "t15"."level" = 7
+        "t14"."level" = 7
       ) AND (
-        "t15"."traffic" < 10.0
+        "t14"."traffic" < 10.0
       ), 1, 0) AS "below",
-      IFF("t15"."level" = 7, 0, 1) AS "below_total"
+      IFF("t14"."level" = 7, 0, 1) AS "below_total"
     FROM (
       SELECT
-        "t13"."level",
-        "t13"."k0",
-        "t13"."k1",
-        "t13"."k2",
-        SUM("t13"."traffic") AS "traffic"
-      FROM "t12" AS "t13"
+        "t12"."level",
+        "t12"."k0",
+        "t12"."k1",
+        "t12"."k2",
+        SUM("t12"."traffic") AS "traffic"
+      FROM "t11" AS "t12"
       GROUP BY
         1,
         2,
         3,
         4
-    ) AS "t15"
-  ) AS "t16"
-), "t19" AS (
+    ) AS "t14"
+  ) AS "t15"
+), "t18" AS (
   SELECT
     *
-  FROM "t17" AS "t18"
+  FROM "t16" AS "t17"
   WHERE
-    "t18"."below" = 0 AND "t18"."slice" <= 1000
+    "t17"."below" = 0 AND "t17"."slice" <= 1000
 )
 SELECT
   *
@@ -313,31 +308,31 @@ FROM (
     CAST(NULL AS DOUBLE) AS "m1",
     CAST(NULL AS DOUBLE) AS "m2",
     CAST(NULL AS DOUBLE) AS "m3",
-    "t22"."n_floor",
-    "t22"."n_cap",
-    "t22"."t_floor",
-    "t22"."t_cap",
-    "t22"."t_all"
+    "t21"."n_floor",
+    "t21"."n_cap",
+    "t21"."t_floor",
+    "t21"."t_cap",
+    "t21"."t_all"
   FROM (
     SELECT
-      SUM(IFF("t18"."below" = 1, 1.0, 0.0)) AS "n_floor",
+      SUM(IFF("t17"."below" = 1, 1.0, 0.0)) AS "n_floor",
       SUM(IFF((
-        "t18"."below" = 0
+        "t17"."below" = 0
       ) AND (
-        "t18"."slice" > 1000
+        "t17"."slice" > 1000
       ), 1.0, 0.0)) AS "n_cap",
-      SUM(IFF("t18"."below" = 1, ABS("t18"."traffic"), 0.0)) AS "t_floor",
+      SUM(IFF("t17"."below" = 1, ABS("t17"."traffic"), 0.0)) AS "t_floor",
       SUM(
         IFF((
-          "t18"."below" = 0
+          "t17"."below" = 0
         ) AND (
-          "t18"."slice" > 1000
-        ), ABS("t18"."traffic"), 0.0)
+          "t17"."slice" > 1000
+        ), ABS("t17"."traffic"), 0.0)
       ) AS "t_cap",
-      SUM(ABS("t18"."traffic")) AS "t_all"
-    FROM "t17" AS "t18"
-  ) AS "t22"
-) AS "t24"
+      SUM(ABS("t17"."traffic")) AS "t_all"
+    FROM "t16" AS "t17"
+  ) AS "t21"
+) AS "t23"
 UNION ALL
 SELECT
   *
@@ -346,41 +341,41 @@ FROM (
     *
   FROM (
     SELECT
-      "t20"."slice",
+      "t19"."slice",
       CAST(NULL AS INT) AS "w",
-      "t20"."traffic",
+      "t19"."traffic",
       IFF(
         (
           CAST(FLOOR((
-            "t20"."level"
+            "t19"."level"
           ) / (
             1
           )) AS BIGINT) % 2
         ) = 1,
         CAST(NULL AS VARCHAR),
-        "t20"."k0"
+        "t19"."k0"
       ) AS "k0",
       IFF(
         (
           CAST(FLOOR((
-            "t20"."level"
+            "t19"."level"
           ) / (
             2
           )) AS BIGINT) % 2
         ) = 1,
         CAST(NULL AS VARCHAR),
-        "t20"."k1"
+        "t19"."k1"
       ) AS "k1",
       IFF(
         (
           CAST(FLOOR((
-            "t20"."level"
+            "t19"."level"
           ) / (
             4
           )) AS BIGINT) % 2
         ) = 1,
         CAST(NULL AS VARCHAR),
-        "t20"."k2"
+        "t19"."k2"
       ) AS "k2",
       CAST(NULL AS DOUBLE) AS "m0",
       CAST(NULL AS DOUBLE) AS "m1",
@@ -391,41 +386,41 @@ FROM (
       CAST(NULL AS DOUBLE) AS "t_floor",
       CAST(NULL AS DOUBLE) AS "t_cap",
       CAST(NULL AS DOUBLE) AS "t_all"
-    FROM "t19" AS "t20"
-  ) AS "t25"
+    FROM "t18" AS "t19"
+  ) AS "t24"
   UNION ALL
   SELECT
     *
   FROM (
     SELECT
-      "t23"."slice",
-      "t14"."w",
+      "t22"."slice",
+      "t13"."w",
       CAST(NULL AS DOUBLE) AS "traffic",
       CAST(NULL AS VARCHAR) AS "k0",
       CAST(NULL AS VARCHAR) AS "k1",
       CAST(NULL AS VARCHAR) AS "k2",
-      "t14"."m0",
-      "t14"."m1",
-      "t14"."m2",
-      "t14"."m3",
+      "t13"."m0",
+      "t13"."m1",
+      "t13"."m2",
+      "t13"."m3",
       CAST(NULL AS DOUBLE) AS "n_floor",
       CAST(NULL AS DOUBLE) AS "n_cap",
       CAST(NULL AS DOUBLE) AS "t_floor",
       CAST(NULL AS DOUBLE) AS "t_cap",
       CAST(NULL AS DOUBLE) AS "t_all"
-    FROM "t12" AS "t14"
+    FROM "t11" AS "t13"
     INNER JOIN (
       SELECT
-        "t20"."slice",
-        "t20"."level" AS "r_level",
-        "t20"."k0" AS "r_k0",
-        "t20"."k1" AS "r_k1",
-        "t20"."k2" AS "r_k2"
-      FROM "t19" AS "t20"
-    ) AS "t23"
-      ON "t14"."level" = "t23"."r_level"
-      AND "t14"."k0" = "t23"."r_k0"
-      AND "t14"."k1" = "t23"."r_k1"
-      AND "t14"."k2" = "t23"."r_k2"
-  ) AS "t26"
-) AS "t27"
+        "t19"."slice",
+        "t19"."level" AS "r_level",
+        "t19"."k0" AS "r_k0",
+        "t19"."k1" AS "r_k1",
+        "t19"."k2" AS "r_k2"
+      FROM "t18" AS "t19"
+    ) AS "t22"
+      ON "t13"."level" = "t22"."r_level"
+      AND "t13"."k0" = "t22"."r_k0"
+      AND "t13"."k1" = "t22"."r_k1"
+      AND "t13"."k2" = "t22"."r_k2"
+  ) AS "t25"
+) AS "t26"

@@ -1,41 +1,41 @@
-WITH "t12" AS (
+WITH "t11" AS (
   SELECT
-    "t11"."w" AS "w",
+    "t10"."w" AS "w",
     0 + (
-      CAST("t11"."g0" AS Nullable(Int32)) * 1
+      CAST("t10"."g0" AS Nullable(Int32)) * 1
     ) AS "level",
-    CASE WHEN "t11"."g0" = 1 THEN '' ELSE "t11"."d0" END AS "k0",
-    "t11"."a_s0" AS "m0",
-    "t11"."a_s1" AS "m1",
-    "t11"."a_u2" AS "m2",
+    CASE WHEN "t10"."g0" = 1 THEN '' ELSE "t10"."d0" END AS "k0",
+    "t10"."a_s0" AS "m0",
+    "t10"."a_s1" AS "m1",
+    "t10"."a_u2" AS "m2",
     CASE
-      WHEN "t11"."a_n3" > 0
-      THEN "t11"."a_s3" / nullIf("t11"."a_n3", 0.0)
+      WHEN "t10"."a_n3" > 0
+      THEN "t10"."a_s3" / nullIf("t10"."a_n3", 0.0)
       ELSE CAST(NULL AS Nullable(Float64))
     END AS "m3",
-    "t11"."a_s0" AS "traffic"
+    "t10"."a_s0" AS "traffic"
   FROM (
     SELECT
-      "t10"."w" AS "w",
-      "t10"."d0" AS "d0",
-      GROUPING("t10"."d0") AS "g0",
-      SUM("t10"."s0") AS "a_s0",
-      SUM("t10"."s1") AS "a_s1",
-      CAST(uniqExact("t10"."u2") AS Nullable(Float64)) AS "a_u2",
-      SUM("t10"."s3") AS "a_s3",
-      SUM("t10"."n3") AS "a_n3"
+      "t9"."w" AS "w",
+      "t9"."d0" AS "d0",
+      GROUPING("t9"."d0") AS "g0",
+      SUM("t9"."s0") AS "a_s0",
+      SUM("t9"."s1") AS "a_s1",
+      CAST(uniqExact("t9"."u2") AS Nullable(Float64)) AS "a_u2",
+      SUM("t9"."s3") AS "a_s3",
+      SUM("t9"."n3") AS "a_n3"
     FROM (
       SELECT
-        "t9"."d0" AS "d0",
-        "t9"."s0" AS "s0",
-        "t9"."s1" AS "s1",
-        "t9"."u2" AS "u2",
-        "t9"."s3" AS "s3",
-        "t9"."n3" AS "n3",
-        "t9"."sec" AS "sec",
-        "t9"."relative" AS "relative",
+        "t8"."d0" AS "d0",
+        "t8"."s0" AS "s0",
+        "t8"."s1" AS "s1",
+        "t8"."u2" AS "u2",
+        "t8"."s3" AS "s3",
+        "t8"."n3" AS "n3",
+        "t8"."sec" AS "sec",
+        "t8"."relative" AS "relative",
         CAST(CAST(FLOOR((
-          "t9"."relative"
+          "t8"."relative"
         ) / (
           900
         )) AS Nullable(Int64)) AS Nullable(Int32)) AS "w"
@@ -44,218 +44,208 @@ WITH "t12" AS (
           *
         FROM (
           SELECT
-            "t7"."d0" AS "d0",
-            "t7"."s0" AS "s0",
-            "t7"."s1" AS "s1",
-            "t7"."u2" AS "u2",
-            "t7"."s3" AS "s3",
-            "t7"."n3" AS "n3",
-            "t7"."sec" AS "sec",
-            "t7"."sec" - 1711753200 AS "relative"
+            "t6"."d0" AS "d0",
+            "t6"."s0" AS "s0",
+            "t6"."s1" AS "s1",
+            "t6"."u2" AS "u2",
+            "t6"."s3" AS "s3",
+            "t6"."n3" AS "n3",
+            "t6"."sec" AS "sec",
+            "t6"."sec" - 1711753200 AS "relative"
           FROM (
             SELECT
-              "t6"."d0" AS "d0",
-              "t6"."s0" AS "s0",
-              "t6"."s1" AS "s1",
-              "t6"."u2" AS "u2",
-              "t6"."s3" AS "s3",
-              "t6"."n3" AS "n3",
-              "t6"."sec" AS "sec"
+              "t5"."unusable" AS "unusable",
+              "t5"."negative" AS "negative",
+              "t5"."d0" AS "d0",
+              "t5"."s0" AS "s0",
+              "t5"."s1" AS "s1",
+              "t5"."u2" AS "u2",
+              "t5"."s3" AS "s3",
+              "t5"."n3" AS "n3",
+              "t5"."sec" AS "sec",
+              isNull("t5"."t") AS "blank"
             FROM (
               SELECT
-                "t5"."unusable" AS "unusable",
-                "t5"."negative" AS "negative",
-                "t5"."d0" AS "d0",
-                "t5"."s0" AS "s0",
-                "t5"."s1" AS "s1",
-                "t5"."u2" AS "u2",
-                "t5"."s3" AS "s3",
-                "t5"."n3" AS "n3",
-                "t5"."sec" AS "sec",
-                isNull("t5"."t") AS "blank"
+                "t4"."t" AS "t",
+                "t4"."unusable" AS "unusable",
+                "t4"."negative" AS "negative",
+                "t4"."d0" AS "d0",
+                "t4"."s0" AS "s0",
+                "t4"."s1" AS "s1",
+                "t4"."u2" AS "u2",
+                "t4"."s3" AS "s3",
+                "t4"."n3" AS "n3",
+                "t4"."t_seconds" AS "t_seconds",
+                "t4"."t_local" AS "t_local",
+                "t4"."t_local" - CASE WHEN "t4"."t_local" < 1711854000 THEN 3600 ELSE 7200 END AS "sec"
               FROM (
                 SELECT
-                  "t4"."t" AS "t",
-                  "t4"."unusable" AS "unusable",
-                  "t4"."negative" AS "negative",
-                  "t4"."d0" AS "d0",
-                  "t4"."s0" AS "s0",
-                  "t4"."s1" AS "s1",
-                  "t4"."u2" AS "u2",
-                  "t4"."s3" AS "s3",
-                  "t4"."n3" AS "n3",
-                  "t4"."t_seconds" AS "t_seconds",
-                  "t4"."t_local" AS "t_local",
-                  "t4"."t_local" - CASE WHEN "t4"."t_local" < 1711854000 THEN 3600 ELSE 7200 END AS "sec"
+                  "t3"."t" AS "t",
+                  "t3"."unusable" AS "unusable",
+                  "t3"."negative" AS "negative",
+                  "t3"."d0" AS "d0",
+                  "t3"."s0" AS "s0",
+                  "t3"."s1" AS "s1",
+                  "t3"."u2" AS "u2",
+                  "t3"."s3" AS "s3",
+                  "t3"."n3" AS "n3",
+                  "t3"."t_seconds" AS "t_seconds",
+                  CAST(CASE
+                    WHEN (
+                      "t3"."t_seconds" >= -2208988800
+                    ) AND (
+                      "t3"."t_seconds" < 7258118400
+                    )
+                    THEN "t3"."t_seconds"
+                    ELSE CAST(NULL AS Nullable(Float64))
+                  END AS Nullable(Int64)) AS "t_local"
                 FROM (
                   SELECT
-                    "t3"."t" AS "t",
-                    "t3"."unusable" AS "unusable",
-                    "t3"."negative" AS "negative",
-                    "t3"."d0" AS "d0",
-                    "t3"."s0" AS "s0",
-                    "t3"."s1" AS "s1",
-                    "t3"."u2" AS "u2",
-                    "t3"."s3" AS "s3",
-                    "t3"."n3" AS "n3",
-                    "t3"."t_seconds" AS "t_seconds",
-                    CAST(CASE
-                      WHEN (
-                        "t3"."t_seconds" >= -2208988800
-                      ) AND (
-                        "t3"."t_seconds" < 7258118400
-                      )
-                      THEN "t3"."t_seconds"
-                      ELSE CAST(NULL AS Nullable(Float64))
-                    END AS Nullable(Int64)) AS "t_local"
+                    "t2"."t" AS "t",
+                    "t2"."unusable" AS "unusable",
+                    "t2"."negative" AS "negative",
+                    "t2"."d0" AS "d0",
+                    "t2"."s0" AS "s0",
+                    "t2"."s1" AS "s1",
+                    "t2"."u2" AS "u2",
+                    "t2"."s3" AS "s3",
+                    "t2"."n3" AS "n3",
+                    CAST(toRelativeSecondNum(dateTrunc('SECOND', toDateTime64("t2"."t", 0))) AS Nullable(Float64)) AS "t_seconds"
                   FROM (
                     SELECT
-                      "t2"."t" AS "t",
-                      "t2"."unusable" AS "unusable",
-                      "t2"."negative" AS "negative",
-                      "t2"."d0" AS "d0",
-                      "t2"."s0" AS "s0",
-                      "t2"."s1" AS "s1",
-                      "t2"."u2" AS "u2",
-                      "t2"."s3" AS "s3",
-                      "t2"."n3" AS "n3",
-                      CAST(toRelativeSecondNum(dateTrunc('SECOND', toDateTime64("t2"."t", 0))) AS Nullable(Float64)) AS "t_seconds"
+                      "t1"."local" AS "t",
+                      COALESCE(
+                        FALSE
+                        OR COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
+                        OR (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE(isNaN("t1"."revenue"), FALSE)
+                        ),
+                        FALSE
+                      ) AS "unusable",
+                      COALESCE(
+                        FALSE
+                        OR (
+                          CASE
+                            WHEN isNotNull("t1"."views")
+                            AND NOT (
+                              COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
+                            )
+                            THEN CAST("t1"."views" AS Nullable(Float64))
+                            ELSE 0.0
+                          END < 0
+                        )
+                        OR (
+                          CASE
+                            WHEN isNotNull("t1"."revenue")
+                            AND NOT (
+                              COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                              OR COALESCE(isNaN("t1"."revenue"), FALSE)
+                            )
+                            THEN "t1"."revenue"
+                            ELSE 0.0
+                          END < 0
+                        ),
+                        FALSE
+                      ) AS "negative",
+                      COALESCE("t1"."country", '(missing)') AS "d0",
+                      CASE
+                        WHEN isNotNull("t1"."views")
+                        AND NOT (
+                          COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
+                        )
+                        THEN CAST("t1"."views" AS Nullable(Float64))
+                        ELSE 0.0
+                      END AS "s0",
+                      CASE WHEN COALESCE("t1"."event" = 'click', FALSE) THEN 1.0 ELSE 0.0 END AS "s1",
+                      "t1"."user" AS "u2",
+                      CASE
+                        WHEN isNotNull("t1"."revenue")
+                        AND NOT (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE(isNaN("t1"."revenue"), FALSE)
+                        )
+                        THEN "t1"."revenue"
+                        ELSE 0.0
+                      END AS "s3",
+                      CASE
+                        WHEN isNotNull("t1"."revenue")
+                        AND NOT (
+                          COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
+                          OR COALESCE(isNaN("t1"."revenue"), FALSE)
+                        )
+                        THEN 1.0
+                        ELSE 0.0
+                      END AS "n3"
                     FROM (
                       SELECT
-                        "t1"."local" AS "t",
-                        COALESCE(
-                          FALSE
-                          OR COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
-                          OR (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE(isNaN("t1"."revenue"), FALSE)
-                          ),
-                          FALSE
-                        ) AS "unusable",
-                        COALESCE(
-                          FALSE
-                          OR (
-                            CASE
-                              WHEN isNotNull("t1"."views")
-                              AND NOT (
-                                COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
-                              )
-                              THEN CAST("t1"."views" AS Nullable(Float64))
-                              ELSE 0.0
-                            END < 0
-                          )
-                          OR (
-                            CASE
-                              WHEN isNotNull("t1"."revenue")
-                              AND NOT (
-                                COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                                OR COALESCE(isNaN("t1"."revenue"), FALSE)
-                              )
-                              THEN "t1"."revenue"
-                              ELSE 0.0
-                            END < 0
-                          ),
-                          FALSE
-                        ) AS "negative",
-                        COALESCE("t1"."country", '(missing)') AS "d0",
-                        CASE
-                          WHEN isNotNull("t1"."views")
-                          AND NOT (
-                            COALESCE(ABS(CAST("t1"."views" AS Nullable(Float64))) >= 1e+300, FALSE)
-                          )
-                          THEN CAST("t1"."views" AS Nullable(Float64))
-                          ELSE 0.0
-                        END AS "s0",
-                        CASE WHEN COALESCE("t1"."event" = 'click', FALSE) THEN 1.0 ELSE 0.0 END AS "s1",
-                        "t1"."user" AS "u2",
-                        CASE
-                          WHEN isNotNull("t1"."revenue")
-                          AND NOT (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE(isNaN("t1"."revenue"), FALSE)
-                          )
-                          THEN "t1"."revenue"
-                          ELSE 0.0
-                        END AS "s3",
-                        CASE
-                          WHEN isNotNull("t1"."revenue")
-                          AND NOT (
-                            COALESCE(ABS("t1"."revenue") >= 1e+300, FALSE)
-                            OR COALESCE(isNaN("t1"."revenue"), FALSE)
-                          )
-                          THEN 1.0
-                          ELSE 0.0
-                        END AS "n3"
-                      FROM (
-                        SELECT
-                          *
-                        FROM "events" AS "t0"
-                        WHERE
-                          "t0"."local" >= parseDateTimeBestEffort('2024-03-27T23:00:00')
-                          AND "t0"."local" < parseDateTimeBestEffort('2024-04-01T00:00:00')
-                      ) AS "t1"
-                    ) AS "t2"
-                  ) AS "t3"
-                ) AS "t4"
-              ) AS "t5"
-            ) AS "t6"
-          ) AS "t7"
-        ) AS "t8"
+                        *
+                      FROM "events" AS "t0"
+                      WHERE
+                        "t0"."local" >= parseDateTimeBestEffort('2024-03-27T23:00:00')
+                        AND "t0"."local" < parseDateTimeBestEffort('2024-04-01T00:00:00')
+                    ) AS "t1"
+                  ) AS "t2"
+                ) AS "t3"
+              ) AS "t4"
+            ) AS "t5"
+          ) AS "t6"
+        ) AS "t7"
         WHERE
-          "t8"."relative" BETWEEN 0 AND 3599 AND "t8"."sec" <= 1715385600
-      ) AS "t9"
-    ) AS "t10"
+          "t7"."relative" BETWEEN 0 AND 3599 AND "t7"."sec" <= 1715385600
+      ) AS "t8"
+    ) AS "t9"
     GROUP BY
       GROUPING SETS (
-        ("t10"."w"),
-        ("t10"."w", "t10"."d0")
+        ("t9"."w"),
+        ("t9"."w", "t9"."d0")
       )
-  ) AS "t11"
-), "t17" AS (
+  ) AS "t10"
+), "t16" AS (
   SELECT
-    "t16"."level" AS "level",
-    "t16"."k0" AS "k0",
-    "t16"."traffic" AS "traffic",
-    "t16"."below" AS "below",
-    "t16"."below_total" AS "below_total",
+    "t15"."level" AS "level",
+    "t15"."k0" AS "k0",
+    "t15"."traffic" AS "traffic",
+    "t15"."below" AS "below",
+    "t15"."below_total" AS "below_total",
     (
       ROW_NUMBER() OVER (
-        ORDER BY "t16"."below_total" ASC, "t16"."below" ASC, "t16"."traffic" DESC, "t16"."level" ASC, "t16"."k0" ASC
+        ORDER BY "t15"."below_total" ASC, "t15"."below" ASC, "t15"."traffic" DESC, "t15"."level" ASC, "t15"."k0" ASC
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
       ) - 1
     ) + 1 AS "slice"
   FROM (
     SELECT
-      "t15"."level" AS "level",
-      "t15"."k0" AS "k0",
-      "t15"."traffic" AS "traffic",
+      "t14"."level" AS "level",
+      "t14"."k0" AS "k0",
+      "t14"."traffic" AS "traffic",
       CASE
         WHEN NOT (
-          "t15"."level" = 1
+          "t14"."level" = 1
         ) AND (
-          "t15"."traffic" < 10.0
+          "t14"."traffic" < 10.0
         )
         THEN 1
         ELSE 0
       END AS "below",
-      CASE WHEN "t15"."level" = 1 THEN 0 ELSE 1 END AS "below_total"
+      CASE WHEN "t14"."level" = 1 THEN 0 ELSE 1 END AS "below_total"
     FROM (
       SELECT
-        "t13"."level" AS "level",
-        "t13"."k0" AS "k0",
-        SUM("t13"."traffic") AS "traffic"
-      FROM "t12" AS "t13"
+        "t12"."level" AS "level",
+        "t12"."k0" AS "k0",
+        SUM("t12"."traffic") AS "traffic"
+      FROM "t11" AS "t12"
       GROUP BY
-        "t13"."level",
-        "t13"."k0"
-    ) AS "t15"
-  ) AS "t16"
-), "t19" AS (
+        "t12"."level",
+        "t12"."k0"
+    ) AS "t14"
+  ) AS "t15"
+), "t18" AS (
   SELECT
     *
-  FROM "t17" AS "t18"
+  FROM "t16" AS "t17"
   WHERE
-    "t18"."below" = 0 AND "t18"."slice" <= 1000
+    "t17"."below" = 0 AND "t17"."slice" <= 1000
 )
 SELECT
   *
@@ -269,41 +259,41 @@ FROM (
     CAST(NULL AS Nullable(Float64)) AS "m1",
     CAST(NULL AS Nullable(Float64)) AS "m2",
     CAST(NULL AS Nullable(Float64)) AS "m3",
-    "t22"."n_floor" AS "n_floor",
-    "t22"."n_cap" AS "n_cap",
-    "t22"."t_floor" AS "t_floor",
-    "t22"."t_cap" AS "t_cap",
-    "t22"."t_all" AS "t_all"
+    "t21"."n_floor" AS "n_floor",
+    "t21"."n_cap" AS "n_cap",
+    "t21"."t_floor" AS "t_floor",
+    "t21"."t_cap" AS "t_cap",
+    "t21"."t_all" AS "t_all"
   FROM (
     SELECT
-      SUM(CASE WHEN "t18"."below" = 1 THEN 1.0 ELSE 0.0 END) AS "n_floor",
+      SUM(CASE WHEN "t17"."below" = 1 THEN 1.0 ELSE 0.0 END) AS "n_floor",
       SUM(
         CASE
           WHEN (
-            "t18"."below" = 0
+            "t17"."below" = 0
           ) AND (
-            "t18"."slice" > 1000
+            "t17"."slice" > 1000
           )
           THEN 1.0
           ELSE 0.0
         END
       ) AS "n_cap",
-      SUM(CASE WHEN "t18"."below" = 1 THEN ABS("t18"."traffic") ELSE 0.0 END) AS "t_floor",
+      SUM(CASE WHEN "t17"."below" = 1 THEN ABS("t17"."traffic") ELSE 0.0 END) AS "t_floor",
       SUM(
         CASE
           WHEN (
-            "t18"."below" = 0
+            "t17"."below" = 0
           ) AND (
-            "t18"."slice" > 1000
+            "t17"."slice" > 1000
           )
-          THEN ABS("t18"."traffic")
+          THEN ABS("t17"."traffic")
           ELSE 0.0
         END
       ) AS "t_cap",
-      SUM(ABS("t18"."traffic")) AS "t_all"
-    FROM "t17" AS "t18"
-  ) AS "t22"
-) AS "t24"
+      SUM(ABS("t17"."traffic")) AS "t_all"
+    FROM "t16" AS "t17"
+  ) AS "t21"
+) AS "t23"
 UNION ALL
 SELECT
   *
@@ -312,19 +302,19 @@ FROM (
     *
   FROM (
     SELECT
-      "t20"."slice" AS "slice",
+      "t19"."slice" AS "slice",
       CAST(NULL AS Nullable(Int32)) AS "w",
-      "t20"."traffic" AS "traffic",
+      "t19"."traffic" AS "traffic",
       CASE
         WHEN (
           CAST(FLOOR((
-            "t20"."level"
+            "t19"."level"
           ) / (
             1
           )) AS Nullable(Int64)) % 2
         ) = 1
         THEN CAST(NULL AS Nullable(String))
-        ELSE "t20"."k0"
+        ELSE "t19"."k0"
       END AS "k0",
       CAST(NULL AS Nullable(Float64)) AS "m0",
       CAST(NULL AS Nullable(Float64)) AS "m1",
@@ -335,34 +325,34 @@ FROM (
       CAST(NULL AS Nullable(Float64)) AS "t_floor",
       CAST(NULL AS Nullable(Float64)) AS "t_cap",
       CAST(NULL AS Nullable(Float64)) AS "t_all"
-    FROM "t19" AS "t20"
-  ) AS "t25"
+    FROM "t18" AS "t19"
+  ) AS "t24"
   UNION ALL
   SELECT
     *
   FROM (
     SELECT
-      "t23"."slice" AS "slice",
-      "t14"."w" AS "w",
+      "t22"."slice" AS "slice",
+      "t13"."w" AS "w",
       CAST(NULL AS Nullable(Float64)) AS "traffic",
       CAST(NULL AS Nullable(String)) AS "k0",
-      "t14"."m0" AS "m0",
-      "t14"."m1" AS "m1",
-      "t14"."m2" AS "m2",
-      "t14"."m3" AS "m3",
+      "t13"."m0" AS "m0",
+      "t13"."m1" AS "m1",
+      "t13"."m2" AS "m2",
+      "t13"."m3" AS "m3",
       CAST(NULL AS Nullable(Float64)) AS "n_floor",
       CAST(NULL AS Nullable(Float64)) AS "n_cap",
       CAST(NULL AS Nullable(Float64)) AS "t_floor",
       CAST(NULL AS Nullable(Float64)) AS "t_cap",
       CAST(NULL AS Nullable(Float64)) AS "t_all"
-    FROM "t12" AS "t14"
+    FROM "t11" AS "t13"
     INNER JOIN (
       SELECT
-        "t20"."slice" AS "slice",
-        "t20"."level" AS "r_level",
-        "t20"."k0" AS "r_k0"
-      FROM "t19" AS "t20"
-    ) AS "t23"
-      ON "t14"."level" = "t23"."r_level" AND "t14"."k0" = "t23"."r_k0"
-  ) AS "t26"
-) AS "t27"
+        "t19"."slice" AS "slice",
+        "t19"."level" AS "r_level",
+        "t19"."k0" AS "r_k0"
+      FROM "t18" AS "t19"
+    ) AS "t22"
+      ON "t13"."level" = "t22"."r_level" AND "t13"."k0" = "t22"."r_k0"
+  ) AS "t25"
+) AS "t26"

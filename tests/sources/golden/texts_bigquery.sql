@@ -1,539 +1,530 @@
-WITH `t15` AS (
+WITH `t14` AS (
   SELECT
-    `t14`.`w`,
+    `t13`.`w`,
     CAST(0 AS INT64) AS `level`,
-    `t14`.`a_s0` AS `m0`,
-    `t14`.`a_s1` AS `m1`,
-    `t14`.`a_u2` AS `m2`,
+    `t13`.`a_s0` AS `m0`,
+    `t13`.`a_s1` AS `m1`,
+    `t13`.`a_u2` AS `m2`,
     IF(
-      `t14`.`a_n3` > 0,
-      ieee_divide(`t14`.`a_s3`, NULLIF(`t14`.`a_n3`, 0.0)),
+      `t13`.`a_n3` > 0,
+      ieee_divide(`t13`.`a_s3`, NULLIF(`t13`.`a_n3`, 0.0)),
       CAST(NULL AS FLOAT64)
     ) AS `m3`,
-    `t14`.`a_s0` AS `traffic`
+    `t13`.`a_s0` AS `traffic`
   FROM (
     SELECT
-      `t13`.`w`,
-      SUM(`t13`.`s0`) AS `a_s0`,
-      SUM(`t13`.`s1`) AS `a_s1`,
-      CAST(COUNT(DISTINCT `t13`.`u2`) AS FLOAT64) AS `a_u2`,
-      SUM(`t13`.`s3`) AS `a_s3`,
-      SUM(`t13`.`n3`) AS `a_n3`
+      `t12`.`w`,
+      SUM(`t12`.`s0`) AS `a_s0`,
+      SUM(`t12`.`s1`) AS `a_s1`,
+      CAST(COUNT(DISTINCT `t12`.`u2`) AS FLOAT64) AS `a_u2`,
+      SUM(`t12`.`s3`) AS `a_s3`,
+      SUM(`t12`.`n3`) AS `a_n3`
     FROM (
       SELECT
-        `t12`.`s0`,
-        `t12`.`s1`,
-        `t12`.`u2`,
-        `t12`.`s3`,
-        `t12`.`n3`,
-        `t12`.`sec`,
-        `t12`.`relative`,
-        CAST(CAST(FLOOR(ieee_divide(`t12`.`relative`, 3600)) AS INT64) AS INT64) AS `w`
+        `t11`.`s0`,
+        `t11`.`s1`,
+        `t11`.`u2`,
+        `t11`.`s3`,
+        `t11`.`n3`,
+        `t11`.`sec`,
+        `t11`.`relative`,
+        CAST(CAST(FLOOR(ieee_divide(`t11`.`relative`, 3600)) AS INT64) AS INT64) AS `w`
       FROM (
         SELECT
           *
         FROM (
           SELECT
-            `t10`.`s0`,
-            `t10`.`s1`,
-            `t10`.`u2`,
-            `t10`.`s3`,
-            `t10`.`n3`,
-            `t10`.`sec`,
-            `t10`.`sec` - 1711753200 AS `relative`
+            `t9`.`s0`,
+            `t9`.`s1`,
+            `t9`.`u2`,
+            `t9`.`s3`,
+            `t9`.`n3`,
+            `t9`.`sec`,
+            `t9`.`sec` - 1711753200 AS `relative`
           FROM (
             SELECT
-              `t9`.`s0`,
-              `t9`.`s1`,
-              `t9`.`u2`,
-              `t9`.`s3`,
-              `t9`.`n3`,
-              `t9`.`sec`
+              `t8`.`unusable`,
+              `t8`.`negative`,
+              `t8`.`s0`,
+              `t8`.`s1`,
+              `t8`.`u2`,
+              `t8`.`s3`,
+              `t8`.`n3`,
+              `t8`.`sec`,
+              `t8`.`t` IS NULL AS `blank`
             FROM (
               SELECT
-                `t8`.`unusable`,
-                `t8`.`negative`,
-                `t8`.`s0`,
-                `t8`.`s1`,
-                `t8`.`u2`,
-                `t8`.`s3`,
-                `t8`.`n3`,
-                `t8`.`sec`,
-                `t8`.`t` IS NULL AS `blank`
-              FROM (
-                SELECT
-                  `t7`.`t`,
-                  `t7`.`unusable`,
-                  `t7`.`negative`,
-                  `t7`.`s0`,
-                  `t7`.`s1`,
-                  `t7`.`u2`,
-                  `t7`.`s3`,
-                  `t7`.`n3`,
-                  `t7`.`t_stripped`,
-                  `t7`.`t_text`,
-                  `t7`.`t_n`,
-                  `t7`.`t_has_second`,
-                  `t7`.`t_zulu`,
-                  `t7`.`t_hours`,
-                  `t7`.`t_compact`,
-                  `t7`.`t_colon`,
-                  `t7`.`t_year`,
-                  `t7`.`t_month`,
-                  `t7`.`t_day`,
-                  `t7`.`t_hour`,
-                  `t7`.`t_minute`,
-                  `t7`.`t_second`,
-                  `t7`.`t_has_offset`,
-                  `t7`.`t_sign`,
-                  `t7`.`t_offset_hour`,
-                  `t7`.`t_offset_minute`,
-                  `t7`.`t_exists`,
-                  `t7`.`t_march_year`,
-                  `t7`.`t_march_month`,
-                  `t7`.`t_local`,
-                  CASE
-                    WHEN `t7`.`t_zulu`
-                    THEN `t7`.`t_local`
-                    WHEN `t7`.`t_has_offset`
-                    THEN `t7`.`t_local` - (
-                      `t7`.`t_sign` * (
-                        (
-                          `t7`.`t_offset_hour` * 3600
-                        ) + (
-                          `t7`.`t_offset_minute` * 60
-                        )
+                `t7`.`t`,
+                `t7`.`unusable`,
+                `t7`.`negative`,
+                `t7`.`s0`,
+                `t7`.`s1`,
+                `t7`.`u2`,
+                `t7`.`s3`,
+                `t7`.`n3`,
+                `t7`.`t_stripped`,
+                `t7`.`t_text`,
+                `t7`.`t_n`,
+                `t7`.`t_has_second`,
+                `t7`.`t_zulu`,
+                `t7`.`t_hours`,
+                `t7`.`t_compact`,
+                `t7`.`t_colon`,
+                `t7`.`t_year`,
+                `t7`.`t_month`,
+                `t7`.`t_day`,
+                `t7`.`t_hour`,
+                `t7`.`t_minute`,
+                `t7`.`t_second`,
+                `t7`.`t_has_offset`,
+                `t7`.`t_sign`,
+                `t7`.`t_offset_hour`,
+                `t7`.`t_offset_minute`,
+                `t7`.`t_exists`,
+                `t7`.`t_march_year`,
+                `t7`.`t_march_month`,
+                `t7`.`t_local`,
+                CASE
+                  WHEN `t7`.`t_zulu`
+                  THEN `t7`.`t_local`
+                  WHEN `t7`.`t_has_offset`
+                  THEN `t7`.`t_local` - (
+                    `t7`.`t_sign` * (
+                      (
+                        `t7`.`t_offset_hour` * 3600
+                      ) + (
+                        `t7`.`t_offset_minute` * 60
                       )
                     )
-                    ELSE `t7`.`t_local` - CASE WHEN `t7`.`t_local` < 1711854000 THEN 3600 ELSE 7200 END
-                  END AS `sec`
-                FROM (
-                  SELECT
-                    `t6`.`t`,
-                    `t6`.`unusable`,
-                    `t6`.`negative`,
-                    `t6`.`s0`,
-                    `t6`.`s1`,
-                    `t6`.`u2`,
-                    `t6`.`s3`,
-                    `t6`.`n3`,
-                    `t6`.`t_stripped`,
-                    `t6`.`t_text`,
-                    `t6`.`t_n`,
-                    `t6`.`t_has_second`,
-                    `t6`.`t_zulu`,
-                    `t6`.`t_hours`,
-                    `t6`.`t_compact`,
-                    `t6`.`t_colon`,
-                    `t6`.`t_year`,
-                    `t6`.`t_month`,
-                    `t6`.`t_day`,
-                    `t6`.`t_hour`,
-                    `t6`.`t_minute`,
-                    `t6`.`t_second`,
-                    `t6`.`t_has_offset`,
-                    `t6`.`t_sign`,
-                    `t6`.`t_offset_hour`,
-                    `t6`.`t_offset_minute`,
+                  )
+                  ELSE `t7`.`t_local` - CASE WHEN `t7`.`t_local` < 1711854000 THEN 3600 ELSE 7200 END
+                END AS `sec`
+              FROM (
+                SELECT
+                  `t6`.`t`,
+                  `t6`.`unusable`,
+                  `t6`.`negative`,
+                  `t6`.`s0`,
+                  `t6`.`s1`,
+                  `t6`.`u2`,
+                  `t6`.`s3`,
+                  `t6`.`n3`,
+                  `t6`.`t_stripped`,
+                  `t6`.`t_text`,
+                  `t6`.`t_n`,
+                  `t6`.`t_has_second`,
+                  `t6`.`t_zulu`,
+                  `t6`.`t_hours`,
+                  `t6`.`t_compact`,
+                  `t6`.`t_colon`,
+                  `t6`.`t_year`,
+                  `t6`.`t_month`,
+                  `t6`.`t_day`,
+                  `t6`.`t_hour`,
+                  `t6`.`t_minute`,
+                  `t6`.`t_second`,
+                  `t6`.`t_has_offset`,
+                  `t6`.`t_sign`,
+                  `t6`.`t_offset_hour`,
+                  `t6`.`t_offset_minute`,
+                  `t6`.`t_exists`,
+                  `t6`.`t_march_year`,
+                  `t6`.`t_march_month`,
+                  IF(
                     `t6`.`t_exists`,
-                    `t6`.`t_march_year`,
-                    `t6`.`t_march_month`,
-                    IF(
-                      `t6`.`t_exists`,
+                    (
                       (
                         (
                           (
+                            `t6`.`t_march_year` * 365
+                          ) + (
                             (
-                              `t6`.`t_march_year` * 365
-                            ) + (
-                              (
-                                CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 4)) AS INT64) - CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 100)) AS INT64)
-                              ) + CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 400)) AS INT64)
-                            ) + CAST(FLOOR(ieee_divide((
-                              `t6`.`t_march_month` * 153
-                            ) + 2, 5)) AS INT64) + `t6`.`t_day`
-                          ) - 719469
-                        ) * 86400
-                      ) + (
-                        `t6`.`t_hour` * 3600
-                      ) + (
-                        `t6`.`t_minute` * 60
-                      ) + `t6`.`t_second`,
-                      CAST(NULL AS INT64)
-                    ) AS `t_local`
-                  FROM (
-                    SELECT
-                      `t5`.`t`,
-                      `t5`.`unusable`,
-                      `t5`.`negative`,
-                      `t5`.`s0`,
-                      `t5`.`s1`,
-                      `t5`.`u2`,
-                      `t5`.`s3`,
-                      `t5`.`n3`,
-                      `t5`.`t_stripped`,
-                      `t5`.`t_text`,
-                      `t5`.`t_n`,
-                      `t5`.`t_has_second`,
-                      `t5`.`t_zulu`,
-                      `t5`.`t_hours`,
-                      `t5`.`t_compact`,
-                      `t5`.`t_colon`,
-                      `t5`.`t_year`,
-                      `t5`.`t_month`,
-                      `t5`.`t_day`,
-                      `t5`.`t_hour`,
-                      `t5`.`t_minute`,
-                      `t5`.`t_second`,
-                      `t5`.`t_has_offset`,
-                      `t5`.`t_sign`,
-                      `t5`.`t_offset_hour`,
-                      `t5`.`t_offset_minute`,
-                      `t5`.`t_day` BETWEEN 1 AND CASE
-                        WHEN `t5`.`t_month` IN (4, 6, 9, 11)
-                        THEN 30
-                        WHEN `t5`.`t_month` = 2
-                        THEN IF(
+                              CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 4)) AS INT64) - CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 100)) AS INT64)
+                            ) + CAST(FLOOR(ieee_divide(`t6`.`t_march_year`, 400)) AS INT64)
+                          ) + CAST(FLOOR(ieee_divide((
+                            `t6`.`t_march_month` * 153
+                          ) + 2, 5)) AS INT64) + `t6`.`t_day`
+                        ) - 719469
+                      ) * 86400
+                    ) + (
+                      `t6`.`t_hour` * 3600
+                    ) + (
+                      `t6`.`t_minute` * 60
+                    ) + `t6`.`t_second`,
+                    CAST(NULL AS INT64)
+                  ) AS `t_local`
+                FROM (
+                  SELECT
+                    `t5`.`t`,
+                    `t5`.`unusable`,
+                    `t5`.`negative`,
+                    `t5`.`s0`,
+                    `t5`.`s1`,
+                    `t5`.`u2`,
+                    `t5`.`s3`,
+                    `t5`.`n3`,
+                    `t5`.`t_stripped`,
+                    `t5`.`t_text`,
+                    `t5`.`t_n`,
+                    `t5`.`t_has_second`,
+                    `t5`.`t_zulu`,
+                    `t5`.`t_hours`,
+                    `t5`.`t_compact`,
+                    `t5`.`t_colon`,
+                    `t5`.`t_year`,
+                    `t5`.`t_month`,
+                    `t5`.`t_day`,
+                    `t5`.`t_hour`,
+                    `t5`.`t_minute`,
+                    `t5`.`t_second`,
+                    `t5`.`t_has_offset`,
+                    `t5`.`t_sign`,
+                    `t5`.`t_offset_hour`,
+                    `t5`.`t_offset_minute`,
+                    `t5`.`t_day` BETWEEN 1 AND CASE
+                      WHEN `t5`.`t_month` IN (4, 6, 9, 11)
+                      THEN 30
+                      WHEN `t5`.`t_month` = 2
+                      THEN IF(
+                        (
                           (
                             (
-                              (
-                                MOD(`t5`.`t_year`, 4)
-                              ) = 0
-                            )
-                            AND (
-                              (
-                                MOD(`t5`.`t_year`, 100)
-                              ) <> 0
-                            )
-                          )
-                          OR (
-                            (
-                              MOD(`t5`.`t_year`, 400)
+                              MOD(`t5`.`t_year`, 4)
                             ) = 0
-                          ),
-                          29,
-                          28
-                        )
-                        WHEN `t5`.`t_month` BETWEEN 1 AND 12
-                        THEN 31
-                        ELSE 0
-                      END
-                      AND `t5`.`t_year` BETWEEN 1900 AND 2199
-                      AND (
-                        `t5`.`t_hour` <= 23
-                      )
-                      AND (
-                        `t5`.`t_minute` <= 59
-                      )
-                      AND (
-                        `t5`.`t_second` <= 59
-                      ) AS `t_exists`,
-                      IF(`t5`.`t_month` > 2, `t5`.`t_year`, `t5`.`t_year` - 1) AS `t_march_year`,
-                      IF(`t5`.`t_month` > 2, `t5`.`t_month` - 3, `t5`.`t_month` + 9) AS `t_march_month`
-                    FROM (
-                      SELECT
-                        `t4`.`t`,
-                        `t4`.`unusable`,
-                        `t4`.`negative`,
-                        `t4`.`s0`,
-                        `t4`.`s1`,
-                        `t4`.`u2`,
-                        `t4`.`s3`,
-                        `t4`.`n3`,
-                        `t4`.`t_stripped`,
-                        `t4`.`t_text`,
-                        `t4`.`t_n`,
-                        `t4`.`t_has_second`,
-                        `t4`.`t_zulu`,
-                        `t4`.`t_hours`,
-                        `t4`.`t_compact`,
-                        `t4`.`t_colon`,
-                        CAST(SUBSTRING(`t4`.`t_text`, IF((
-                          0 + 1
-                        ) >= 1, 0 + 1, 0 + 1 + LENGTH(`t4`.`t_text`)), 4) AS INT64) AS `t_year`,
-                        CAST(SUBSTRING(`t4`.`t_text`, IF((
-                          5 + 1
-                        ) >= 1, 5 + 1, 5 + 1 + LENGTH(`t4`.`t_text`)), 2) AS INT64) AS `t_month`,
-                        CAST(SUBSTRING(`t4`.`t_text`, IF((
-                          8 + 1
-                        ) >= 1, 8 + 1, 8 + 1 + LENGTH(`t4`.`t_text`)), 2) AS INT64) AS `t_day`,
-                        CAST(IF(
-                          `t4`.`t_n` >= 16,
-                          SUBSTRING(`t4`.`t_text`, IF((
-                            11 + 1
-                          ) >= 1, 11 + 1, 11 + 1 + LENGTH(`t4`.`t_text`)), 2),
-                          '0'
-                        ) AS INT64) AS `t_hour`,
-                        CAST(IF(
-                          `t4`.`t_n` >= 16,
-                          SUBSTRING(`t4`.`t_text`, IF((
-                            14 + 1
-                          ) >= 1, 14 + 1, 14 + 1 + LENGTH(`t4`.`t_text`)), 2),
-                          '0'
-                        ) AS INT64) AS `t_minute`,
-                        CAST(IF(
-                          `t4`.`t_has_second`,
-                          SUBSTRING(`t4`.`t_text`, IF((
-                            17 + 1
-                          ) >= 1, 17 + 1, 17 + 1 + LENGTH(`t4`.`t_text`)), 2),
-                          '0'
-                        ) AS INT64) AS `t_second`,
-                        `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon` AS `t_has_offset`,
-                        IF(
-                          (
-                            `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon`
                           )
                           AND (
-                            SUBSTRING(
-                              `t4`.`t_text`,
-                              IF(
-                                (
-                                  (
-                                    `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                                  ) + 1
-                                ) >= 1,
-                                (
-                                  `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                                ) + 1,
-                                (
-                                  `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                                ) + 1 + LENGTH(`t4`.`t_text`)
-                              ),
-                              1
-                            ) = '-'
-                          ),
-                          -1,
-                          1
-                        ) AS `t_sign`,
-                        CAST(IF(
-                          `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon`,
+                            (
+                              MOD(`t5`.`t_year`, 100)
+                            ) <> 0
+                          )
+                        )
+                        OR (
+                          (
+                            MOD(`t5`.`t_year`, 400)
+                          ) = 0
+                        ),
+                        29,
+                        28
+                      )
+                      WHEN `t5`.`t_month` BETWEEN 1 AND 12
+                      THEN 31
+                      ELSE 0
+                    END
+                    AND `t5`.`t_year` BETWEEN 1900 AND 2199
+                    AND (
+                      `t5`.`t_hour` <= 23
+                    )
+                    AND (
+                      `t5`.`t_minute` <= 59
+                    )
+                    AND (
+                      `t5`.`t_second` <= 59
+                    ) AS `t_exists`,
+                    IF(`t5`.`t_month` > 2, `t5`.`t_year`, `t5`.`t_year` - 1) AS `t_march_year`,
+                    IF(`t5`.`t_month` > 2, `t5`.`t_month` - 3, `t5`.`t_month` + 9) AS `t_march_month`
+                  FROM (
+                    SELECT
+                      `t4`.`t`,
+                      `t4`.`unusable`,
+                      `t4`.`negative`,
+                      `t4`.`s0`,
+                      `t4`.`s1`,
+                      `t4`.`u2`,
+                      `t4`.`s3`,
+                      `t4`.`n3`,
+                      `t4`.`t_stripped`,
+                      `t4`.`t_text`,
+                      `t4`.`t_n`,
+                      `t4`.`t_has_second`,
+                      `t4`.`t_zulu`,
+                      `t4`.`t_hours`,
+                      `t4`.`t_compact`,
+                      `t4`.`t_colon`,
+                      CAST(SUBSTRING(`t4`.`t_text`, IF((
+                        0 + 1
+                      ) >= 1, 0 + 1, 0 + 1 + LENGTH(`t4`.`t_text`)), 4) AS INT64) AS `t_year`,
+                      CAST(SUBSTRING(`t4`.`t_text`, IF((
+                        5 + 1
+                      ) >= 1, 5 + 1, 5 + 1 + LENGTH(`t4`.`t_text`)), 2) AS INT64) AS `t_month`,
+                      CAST(SUBSTRING(`t4`.`t_text`, IF((
+                        8 + 1
+                      ) >= 1, 8 + 1, 8 + 1 + LENGTH(`t4`.`t_text`)), 2) AS INT64) AS `t_day`,
+                      CAST(IF(
+                        `t4`.`t_n` >= 16,
+                        SUBSTRING(`t4`.`t_text`, IF((
+                          11 + 1
+                        ) >= 1, 11 + 1, 11 + 1 + LENGTH(`t4`.`t_text`)), 2),
+                        '0'
+                      ) AS INT64) AS `t_hour`,
+                      CAST(IF(
+                        `t4`.`t_n` >= 16,
+                        SUBSTRING(`t4`.`t_text`, IF((
+                          14 + 1
+                        ) >= 1, 14 + 1, 14 + 1 + LENGTH(`t4`.`t_text`)), 2),
+                        '0'
+                      ) AS INT64) AS `t_minute`,
+                      CAST(IF(
+                        `t4`.`t_has_second`,
+                        SUBSTRING(`t4`.`t_text`, IF((
+                          17 + 1
+                        ) >= 1, 17 + 1, 17 + 1 + LENGTH(`t4`.`t_text`)), 2),
+                        '0'
+                      ) AS INT64) AS `t_second`,
+                      `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon` AS `t_has_offset`,
+                      IF(
+                        (
+                          `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon`
+                        )
+                        AND (
                           SUBSTRING(
                             `t4`.`t_text`,
                             IF(
                               (
                                 (
                                   `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                                ) + 1 + 1
-                              ) >= 1,
-                              (
-                                `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                              ) + 1 + 1,
-                              (
-                                `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
-                              ) + 1 + 1 + LENGTH(`t4`.`t_text`)
-                            ),
-                            2
-                          ),
-                          '0'
-                        ) AS INT64) AS `t_offset_hour`,
-                        CAST(IF(
-                          `t4`.`t_colon` OR `t4`.`t_compact`,
-                          SUBSTRING(
-                            `t4`.`t_text`,
-                            IF(
-                              (
-                                (
-                                  `t4`.`t_n` - 2
                                 ) + 1
                               ) >= 1,
                               (
-                                `t4`.`t_n` - 2
+                                `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
                               ) + 1,
                               (
-                                `t4`.`t_n` - 2
+                                `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
                               ) + 1 + LENGTH(`t4`.`t_text`)
                             ),
-                            2
+                            1
+                          ) = '-'
+                        ),
+                        -1,
+                        1
+                      ) AS `t_sign`,
+                      CAST(IF(
+                        `t4`.`t_hours` OR `t4`.`t_compact` OR `t4`.`t_colon`,
+                        SUBSTRING(
+                          `t4`.`t_text`,
+                          IF(
+                            (
+                              (
+                                `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
+                              ) + 1 + 1
+                            ) >= 1,
+                            (
+                              `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
+                            ) + 1 + 1,
+                            (
+                              `t4`.`t_n` - CASE WHEN `t4`.`t_hours` THEN 3 WHEN `t4`.`t_compact` THEN 5 ELSE 6 END
+                            ) + 1 + 1 + LENGTH(`t4`.`t_text`)
                           ),
-                          '0'
-                        ) AS INT64) AS `t_offset_minute`
+                          2
+                        ),
+                        '0'
+                      ) AS INT64) AS `t_offset_hour`,
+                      CAST(IF(
+                        `t4`.`t_colon` OR `t4`.`t_compact`,
+                        SUBSTRING(
+                          `t4`.`t_text`,
+                          IF(
+                            (
+                              (
+                                `t4`.`t_n` - 2
+                              ) + 1
+                            ) >= 1,
+                            (
+                              `t4`.`t_n` - 2
+                            ) + 1,
+                            (
+                              `t4`.`t_n` - 2
+                            ) + 1 + LENGTH(`t4`.`t_text`)
+                          ),
+                          2
+                        ),
+                        '0'
+                      ) AS INT64) AS `t_offset_minute`
+                    FROM (
+                      SELECT
+                        `t3`.`t`,
+                        `t3`.`unusable`,
+                        `t3`.`negative`,
+                        `t3`.`s0`,
+                        `t3`.`s1`,
+                        `t3`.`u2`,
+                        `t3`.`s3`,
+                        `t3`.`n3`,
+                        `t3`.`t_stripped`,
+                        `t3`.`t_text`,
+                        LENGTH(`t3`.`t_text`) AS `t_n`,
+                        REGEXP_CONTAINS(`t3`.`t_text`, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9][0-9]:[0-9][0-9]:') AS `t_has_second`,
+                        REGEXP_CONTAINS(`t3`.`t_text`, '[Zz]$') AS `t_zulu`,
+                        REGEXP_CONTAINS(
+                          `t3`.`t_text`,
+                          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9]$'
+                        ) AS `t_hours`,
+                        REGEXP_CONTAINS(
+                          `t3`.`t_text`,
+                          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9][0-9][0-9]$'
+                        ) AS `t_compact`,
+                        REGEXP_CONTAINS(
+                          `t3`.`t_text`,
+                          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9]:[0-9][0-9]$'
+                        ) AS `t_colon`
                       FROM (
                         SELECT
-                          `t3`.`t`,
-                          `t3`.`unusable`,
-                          `t3`.`negative`,
-                          `t3`.`s0`,
-                          `t3`.`s1`,
-                          `t3`.`u2`,
-                          `t3`.`s3`,
-                          `t3`.`n3`,
-                          `t3`.`t_stripped`,
-                          `t3`.`t_text`,
-                          LENGTH(`t3`.`t_text`) AS `t_n`,
-                          REGEXP_CONTAINS(`t3`.`t_text`, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9][0-9]:[0-9][0-9]:') AS `t_has_second`,
-                          REGEXP_CONTAINS(`t3`.`t_text`, '[Zz]$') AS `t_zulu`,
-                          REGEXP_CONTAINS(
-                            `t3`.`t_text`,
-                            '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9]$'
-                          ) AS `t_hours`,
-                          REGEXP_CONTAINS(
-                            `t3`.`t_text`,
-                            '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9][0-9][0-9]$'
-                          ) AS `t_compact`,
-                          REGEXP_CONTAINS(
-                            `t3`.`t_text`,
-                            '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?[+-][0-9][0-9]:[0-9][0-9]$'
-                          ) AS `t_colon`
+                          `t2`.`t`,
+                          `t2`.`unusable`,
+                          `t2`.`negative`,
+                          `t2`.`s0`,
+                          `t2`.`s1`,
+                          `t2`.`u2`,
+                          `t2`.`s3`,
+                          `t2`.`n3`,
+                          `t2`.`t_stripped`,
+                          IF(
+                            REGEXP_CONTAINS(
+                              `t2`.`t_stripped`,
+                              '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
+                            ),
+                            `t2`.`t_stripped`,
+                            CAST(NULL AS STRING)
+                          ) AS `t_text`
                         FROM (
                           SELECT
-                            `t2`.`t`,
-                            `t2`.`unusable`,
-                            `t2`.`negative`,
-                            `t2`.`s0`,
-                            `t2`.`s1`,
-                            `t2`.`u2`,
-                            `t2`.`s3`,
-                            `t2`.`n3`,
-                            `t2`.`t_stripped`,
-                            IF(
-                              REGEXP_CONTAINS(
-                                `t2`.`t_stripped`,
-                                '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
-                              ),
-                              `t2`.`t_stripped`,
-                              CAST(NULL AS STRING)
-                            ) AS `t_text`
+                            `t1`.`t`,
+                            `t1`.`unusable`,
+                            `t1`.`negative`,
+                            `t1`.`s0`,
+                            `t1`.`s1`,
+                            `t1`.`u2`,
+                            `t1`.`s3`,
+                            `t1`.`n3`,
+                            TRIM(`t1`.`t`, ' \t\n\r\v\f') AS `t_stripped`
                           FROM (
                             SELECT
-                              `t1`.`t`,
-                              `t1`.`unusable`,
-                              `t1`.`negative`,
-                              `t1`.`s0`,
-                              `t1`.`s1`,
-                              `t1`.`u2`,
-                              `t1`.`s3`,
-                              `t1`.`n3`,
-                              TRIM(`t1`.`t`, ' \t\n\r\v\f') AS `t_stripped`
-                            FROM (
-                              SELECT
-                                `t0`.`stamp` AS `t`,
-                                COALESCE(
-                                  FALSE
-                                  OR COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
-                                  OR (
-                                    COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
-                                    OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
-                                  ),
-                                  FALSE
-                                ) AS `unusable`,
-                                COALESCE(
-                                  FALSE
-                                  OR (
-                                    IF(
-                                      (
-                                        `t0`.`views` IS NOT NULL
-                                      )
-                                      AND NOT (
-                                        COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
-                                      ),
-                                      CAST(`t0`.`views` AS FLOAT64),
-                                      0.0
-                                    ) < 0
-                                  )
-                                  OR (
-                                    IF(
-                                      (
-                                        `t0`.`revenue` IS NOT NULL
-                                      )
-                                      AND NOT (
-                                        COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
-                                        OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
-                                      ),
-                                      `t0`.`revenue`,
-                                      0.0
-                                    ) < 0
-                                  ),
-                                  FALSE
-                                ) AS `negative`,
-                                IF(
-                                  (
-                                    `t0`.`views` IS NOT NULL
-                                  )
-                                  AND NOT (
-                                    COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
-                                  ),
-                                  CAST(`t0`.`views` AS FLOAT64),
-                                  0.0
-                                ) AS `s0`,
-                                IF(COALESCE(`t0`.`event` = 'click', FALSE), 1.0, 0.0) AS `s1`,
-                                `t0`.`user` AS `u2`,
-                                IF(
-                                  (
-                                    `t0`.`revenue` IS NOT NULL
-                                  )
-                                  AND NOT (
-                                    COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
-                                    OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
-                                  ),
-                                  `t0`.`revenue`,
-                                  0.0
-                                ) AS `s3`,
-                                IF(
-                                  (
-                                    `t0`.`revenue` IS NOT NULL
-                                  )
-                                  AND NOT (
-                                    COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
-                                    OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
-                                  ),
-                                  1.0,
-                                  0.0
-                                ) AS `n3`
-                              FROM `events` AS `t0`
-                            ) AS `t1`
-                          ) AS `t2`
-                        ) AS `t3`
-                      ) AS `t4`
-                    ) AS `t5`
-                  ) AS `t6`
-                ) AS `t7`
-              ) AS `t8`
-            ) AS `t9`
-          ) AS `t10`
-        ) AS `t11`
+                              `t0`.`stamp` AS `t`,
+                              COALESCE(
+                                FALSE
+                                OR COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
+                                OR (
+                                  COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
+                                  OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
+                                ),
+                                FALSE
+                              ) AS `unusable`,
+                              COALESCE(
+                                FALSE
+                                OR (
+                                  IF(
+                                    (
+                                      `t0`.`views` IS NOT NULL
+                                    )
+                                    AND NOT (
+                                      COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
+                                    ),
+                                    CAST(`t0`.`views` AS FLOAT64),
+                                    0.0
+                                  ) < 0
+                                )
+                                OR (
+                                  IF(
+                                    (
+                                      `t0`.`revenue` IS NOT NULL
+                                    )
+                                    AND NOT (
+                                      COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
+                                      OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
+                                    ),
+                                    `t0`.`revenue`,
+                                    0.0
+                                  ) < 0
+                                ),
+                                FALSE
+                              ) AS `negative`,
+                              IF(
+                                (
+                                  `t0`.`views` IS NOT NULL
+                                )
+                                AND NOT (
+                                  COALESCE(ABS(CAST(`t0`.`views` AS FLOAT64)) >= 1e+300, FALSE)
+                                ),
+                                CAST(`t0`.`views` AS FLOAT64),
+                                0.0
+                              ) AS `s0`,
+                              IF(COALESCE(`t0`.`event` = 'click', FALSE), 1.0, 0.0) AS `s1`,
+                              `t0`.`user` AS `u2`,
+                              IF(
+                                (
+                                  `t0`.`revenue` IS NOT NULL
+                                )
+                                AND NOT (
+                                  COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
+                                  OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
+                                ),
+                                `t0`.`revenue`,
+                                0.0
+                              ) AS `s3`,
+                              IF(
+                                (
+                                  `t0`.`revenue` IS NOT NULL
+                                )
+                                AND NOT (
+                                  COALESCE(ABS(`t0`.`revenue`) >= 1e+300, FALSE)
+                                  OR COALESCE(IS_NAN(`t0`.`revenue`), FALSE)
+                                ),
+                                1.0,
+                                0.0
+                              ) AS `n3`
+                            FROM `events` AS `t0`
+                          ) AS `t1`
+                        ) AS `t2`
+                      ) AS `t3`
+                    ) AS `t4`
+                  ) AS `t5`
+                ) AS `t6`
+              ) AS `t7`
+            ) AS `t8`
+          ) AS `t9`
+        ) AS `t10`
         WHERE
-          `t11`.`relative` BETWEEN 0 AND 14399 AND `t11`.`sec` <= 1715385600
-      ) AS `t12`
-    ) AS `t13`
+          `t10`.`relative` BETWEEN 0 AND 14399 AND `t10`.`sec` <= 1715385600
+      ) AS `t11`
+    ) AS `t12`
     GROUP BY
       1
-  ) AS `t14`
-), `t20` AS (
+  ) AS `t13`
+), `t19` AS (
   SELECT
-    `t19`.`level`,
-    `t19`.`traffic`,
-    `t19`.`below`,
-    `t19`.`below_total`,
+    `t18`.`level`,
+    `t18`.`traffic`,
+    `t18`.`below`,
+    `t18`.`below_total`,
     (
       ROW_NUMBER() OVER (
-        ORDER BY `t19`.`below_total` ASC, `t19`.`below` ASC, `t19`.`traffic` DESC, `t19`.`level` ASC
+        ORDER BY `t18`.`below_total` ASC, `t18`.`below` ASC, `t18`.`traffic` DESC, `t18`.`level` ASC
       ) - 1
     ) + 1 AS `slice`
   FROM (
     SELECT
-      `t18`.`level`,
-      `t18`.`traffic`,
+      `t17`.`level`,
+      `t17`.`traffic`,
       IF(NOT (
-        `t18`.`level` = 0
+        `t17`.`level` = 0
       ) AND (
-        `t18`.`traffic` < 10.0
+        `t17`.`traffic` < 10.0
       ), 1, 0) AS `below`,
-      IF(`t18`.`level` = 0, 0, 1) AS `below_total`
+      IF(`t17`.`level` = 0, 0, 1) AS `below_total`
     FROM (
       SELECT
-        `t16`.`level`,
-        SUM(`t16`.`traffic`) AS `traffic`
-      FROM `t15` AS `t16`
+        `t15`.`level`,
+        SUM(`t15`.`traffic`) AS `traffic`
+      FROM `t14` AS `t15`
       GROUP BY
         1
-    ) AS `t18`
-  ) AS `t19`
-), `t22` AS (
+    ) AS `t17`
+  ) AS `t18`
+), `t21` AS (
   SELECT
     *
-  FROM `t20` AS `t21`
+  FROM `t19` AS `t20`
   WHERE
-    `t21`.`below` = 0 AND `t21`.`slice` <= 1000
+    `t20`.`below` = 0 AND `t20`.`slice` <= 1000
 )
 SELECT
   *
@@ -546,31 +537,31 @@ FROM (
     CAST(NULL AS FLOAT64) AS `m1`,
     CAST(NULL AS FLOAT64) AS `m2`,
     CAST(NULL AS FLOAT64) AS `m3`,
-    `t26`.`n_floor`,
-    `t26`.`n_cap`,
-    `t26`.`t_floor`,
-    `t26`.`t_cap`,
-    `t26`.`t_all`
+    `t25`.`n_floor`,
+    `t25`.`n_cap`,
+    `t25`.`t_floor`,
+    `t25`.`t_cap`,
+    `t25`.`t_all`
   FROM (
     SELECT
-      SUM(IF(`t21`.`below` = 1, 1.0, 0.0)) AS `n_floor`,
+      SUM(IF(`t20`.`below` = 1, 1.0, 0.0)) AS `n_floor`,
       SUM(IF((
-        `t21`.`below` = 0
+        `t20`.`below` = 0
       ) AND (
-        `t21`.`slice` > 1000
+        `t20`.`slice` > 1000
       ), 1.0, 0.0)) AS `n_cap`,
-      SUM(IF(`t21`.`below` = 1, ABS(`t21`.`traffic`), 0.0)) AS `t_floor`,
+      SUM(IF(`t20`.`below` = 1, ABS(`t20`.`traffic`), 0.0)) AS `t_floor`,
       SUM(
         IF((
-          `t21`.`below` = 0
+          `t20`.`below` = 0
         ) AND (
-          `t21`.`slice` > 1000
-        ), ABS(`t21`.`traffic`), 0.0)
+          `t20`.`slice` > 1000
+        ), ABS(`t20`.`traffic`), 0.0)
       ) AS `t_cap`,
-      SUM(ABS(`t21`.`traffic`)) AS `t_all`
-    FROM `t20` AS `t21`
-  ) AS `t26`
-) AS `t28`
+      SUM(ABS(`t20`.`traffic`)) AS `t_all`
+    FROM `t19` AS `t20`
+  ) AS `t25`
+) AS `t27`
 UNION ALL
 SELECT
   *
@@ -579,9 +570,9 @@ FROM (
     *
   FROM (
     SELECT
-      `t23`.`slice`,
+      `t22`.`slice`,
       CAST(NULL AS INT64) AS `w`,
-      `t23`.`traffic`,
+      `t22`.`traffic`,
       CAST(NULL AS FLOAT64) AS `m0`,
       CAST(NULL AS FLOAT64) AS `m1`,
       CAST(NULL AS FLOAT64) AS `m2`,
@@ -591,32 +582,32 @@ FROM (
       CAST(NULL AS FLOAT64) AS `t_floor`,
       CAST(NULL AS FLOAT64) AS `t_cap`,
       CAST(NULL AS FLOAT64) AS `t_all`
-    FROM `t22` AS `t23`
-  ) AS `t24`
+    FROM `t21` AS `t22`
+  ) AS `t23`
   UNION ALL
   SELECT
     *
   FROM (
     SELECT
-      `t27`.`slice`,
-      `t17`.`w`,
+      `t26`.`slice`,
+      `t16`.`w`,
       CAST(NULL AS FLOAT64) AS `traffic`,
-      `t17`.`m0`,
-      `t17`.`m1`,
-      `t17`.`m2`,
-      `t17`.`m3`,
+      `t16`.`m0`,
+      `t16`.`m1`,
+      `t16`.`m2`,
+      `t16`.`m3`,
       CAST(NULL AS FLOAT64) AS `n_floor`,
       CAST(NULL AS FLOAT64) AS `n_cap`,
       CAST(NULL AS FLOAT64) AS `t_floor`,
       CAST(NULL AS FLOAT64) AS `t_cap`,
       CAST(NULL AS FLOAT64) AS `t_all`
-    FROM `t15` AS `t17`
+    FROM `t14` AS `t16`
     INNER JOIN (
       SELECT
-        `t23`.`slice`,
-        `t23`.`level` AS `r_level`
-      FROM `t22` AS `t23`
-    ) AS `t27`
-      ON `t17`.`level` = `t27`.`r_level`
-  ) AS `t29`
-) AS `t30`
+        `t22`.`slice`,
+        `t22`.`level` AS `r_level`
+      FROM `t21` AS `t22`
+    ) AS `t26`
+      ON `t16`.`level` = `t26`.`r_level`
+  ) AS `t28`
+) AS `t29`
