@@ -166,7 +166,7 @@ def count_tails(k, mu, phi):
         while j > 0.0:
             term *= j / (scale * (1.0 + (j - 1.0) * phi))
             total += term
-            if term < 1e-13 * total:
+            if not term > 1e-13 * total:  # also where all of it underflows
                 break
             j -= 1.0
         low = min(1.0, total + 0.5 * pmf)
@@ -174,11 +174,11 @@ def count_tails(k, mu, phi):
     j = k
     while True:
         ratio = scale * (1.0 + j * phi) / (j + 1.0)
-        if ratio <= 0.0:
+        if not ratio > 0.0:
             break
         term *= ratio
         total += term
-        if term <= 1e-13 * total or term == 0.0:
+        if not term > 1e-13 * total:
             break
         j += 1.0
     up = min(1.0, total + 0.5 * pmf)

@@ -12,6 +12,10 @@ from tocsin.kernels.counts import count_tails
 __all__ = ["effect_likelihoods", "mixture_weights", "predictive_tails"]
 
 
+LEAST_WEIGHT = 1e-4
+"""Nodes with less weight are not looked at: at the p-values that matter (1e-4) a lighter one could still speak."""
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 def mixture_weights(likelihood, start, pseudo_counts, n_steps, tolerance):
     """EM for the weights of a mixture of known components, with a Dirichlet prior.
@@ -71,7 +75,7 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
         kept = 0.0
         for k in range(n_nodes):
             w = weight[i, k]
-            if w < 1e-3:
+            if w < LEAST_WEIGHT:
                 continue
             kept += w
             mu = base[i] * (1.0 + mean[i, k])
@@ -111,7 +115,7 @@ def effect_likelihoods(y, base, rate, on_odds, weight, mean, variance, nodes, ex
         least = np.inf
         noise = 1.0 - min(rate[i], 0.98) if on_odds else 1.0
         for k in range(n_nodes):  # the smallest exponent, so that not all likelihoods vanish
-            if weight[i, k] >= 1e-3:
+            if weight[i, k] >= LEAST_WEIGHT:
                 mu = base[i] * (1.0 + mean[i, k])
                 phi = nodes[k] + variance[i, k] + extra_variance[i]
                 for e in range(n_factors):
@@ -120,7 +124,7 @@ def effect_likelihoods(y, base, rate, on_odds, weight, mean, variance, nodes, ex
                     least = min(least, 0.5 * gap * gap / (noise + phi * moved))
         largest = 0.0
         for k in range(n_nodes):
-            if weight[i, k] >= 1e-3:
+            if weight[i, k] >= LEAST_WEIGHT:
                 mu = base[i] * (1.0 + mean[i, k])
                 phi = nodes[k] + variance[i, k] + extra_variance[i]
                 for e in range(n_factors):

@@ -128,57 +128,6 @@ def ratio_histogram(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def profile_sums(
-    chosen,
-    rate,
-    offset,
-    classes,
-    n_classes,
-    indptr,
-    position,
-    amount,
-    exposure,
-    excluded,
-    first,
-    usable,
-    factor,
-    on_odds,
-    tau2,
-):
-    """Precision and precision-weighted relative residual by class of window, for each chosen slice.
-
-    offset (n_slices, n_windows or more) or empty : log effects that are already explained
-    A residual counts for at most 3 of its standard deviations.
-
-    Returns
-    -------
-    precision, weighted : (n_chosen, n_classes); square (n_chosen,): sum of squares of the standardised residuals;
-    n_used : int64 (n_chosen,) windows
-    """
-    n = len(usable)
-    precision, weighted = np.zeros((len(chosen), n_classes)), np.zeros((len(chosen), n_classes))
-    square, n_used = np.zeros(len(chosen)), np.zeros(len(chosen), np.int64)
-    y, d = np.empty(n), np.empty(n)
-    for place in range(len(chosen)):
-        i = chosen[place]
-        _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d)
-        for t in range(n):
-            if d[t] > 0.0:
-                f = factor[t] if offset.shape[0] == 0 else factor[t] * math.exp(offset[i, t])
-                q = _rate_at(rate[i], f, on_odds)
-                expected = d[t] * q
-                if expected > 1e-9:
-                    variance = (1.0 - q if on_odds else 1.0) / expected + tau2
-                    limit = 3.0 * math.sqrt(variance)
-                    residual = min(max(y[t] / expected - 1.0, -limit), limit)
-                    precision[place, classes[t]] += 1.0 / variance
-                    weighted[place, classes[t]] += residual / variance
-                    square[place] += residual * residual / variance
-                    n_used[place] += 1
-    return precision, weighted, square, n_used
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def trim_table():
     """E[z^2 | |z| < c] of a normal z for c = 0, 0.1, … 8: what trimming takes from a variance."""
     table = np.ones(81)
@@ -219,15 +168,82 @@ def _rough_log(x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def profile_sums(
+    chosen,
+    rate,
+    offset,
+    classes,
+    n_classes,
+    indptr,
+    position,
+    amount,
+    exposure,
+    excluded,
+    first,
+    usable,
+    factor,
+    on_odds,
+    tau2,
+):
+    """Precision and precision-weighted relative residual by class of window, for each chosen slice.
+
+    offset (n_slices, n_windows or more) or empty : log effects that are already explained
+    A residual counts for at most 3 of its standard deviations away from the median of its class.
+
+    Returns
+    -------
+    precision, weighted : (n_chosen, n_classes); square (n_chosen,): sum of squares of the standardised residuals;
+    n_used : int64 (n_chosen,) windows
+    """
+    n = len(usable)
+    precision, weighted = np.zeros((len(chosen), n_classes)), np.zeros((len(chosen), n_classes))
+    square, n_used = np.zeros(len(chosen)), np.zeros(len(chosen), np.int64)
+    y, d, residual, spread = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    label, buffer = np.empty(n, np.int32), np.empty(n)
+    for place in range(len(chosen)):
+        i = chosen[place]
+        _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d)
+        count = 0
+        for t in range(n):
+            if d[t] > 0.0:
+                f = factor[t] if offset.shape[0] == 0 else factor[t] * math.exp(offset[i, t])
+                q = _rate_at(rate[i], f, on_odds)
+                expected = d[t] * q
+                if expected > 1e-9:
+                    residual[count] = y[t] / expected - 1.0
+                    spread[count] = (1.0 - q if on_odds else 1.0) / expected + tau2
+                    label[count] = classes[t]
+                    count += 1
+        for c in range(n_classes):
+            size = 0
+            for j in range(count):
+                if label[j] == c:
+                    d[size] = residual[j]
+                    size += 1
+            if size == 0:
+                continue
+            centre = _median(d, size, buffer)
+            for j in range(count):
+                if label[j] == c:
+                    limit = 3.0 * math.sqrt(spread[j])
+                    value = min(max(residual[j], centre - limit), centre + limit)
+                    precision[place, c] += 1.0 / spread[j]
+                    weighted[place, c] += value / spread[j]
+                    square[place] += value * value / spread[j]
+        n_used[place] = count
+    return precision, weighted, square, n_used
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _new_level(z, block, n, scale, run, blocks, sizes, buffer):
     """First index of the newest level: the split with the largest two-sample statistic, if that is beyond 5.
 
-    A level has at least `run` blocks; values are clipped at 3 deviations, whose `scale` is that of successive differences.
+    A level has at least `run` blocks; values are clipped at 5 deviations, whose `scale` is that of successive differences.
     """
     centre = _median(z, n, buffer)
     n_blocks = 0
     for j in range(n):
-        value = min(max((z[j] - centre) / scale, -3.0), 3.0)
+        value = min(max((z[j] - centre) / scale, -5.0), 5.0)
         if j > 0 and block[j] == block[j - 1]:
             blocks[n_blocks - 1] += value
             sizes[n_blocks - 1] += 1
@@ -247,18 +263,15 @@ def _new_level(z, block, n, scale, run, blocks, sizes, buffer):
             buffer[j - 1] = abs(blocks[j] - blocks[j - 1])
         _sort(buffer, n_blocks - 1)
         spread = max(1.05 * 0.5 * (buffer[(n_blocks - 2) // 2] + buffer[(n_blocks - 1) // 2]), 0.1)
-    # a split counts only where a shorter segment does not fit better: a shorter one is not normal yet
-    best, cut, head, candidate, before = 5.0, 0, 0.0, 0, 0.0
+    # the best split may be younger than `run` blocks: then the newest level is not normal yet, and no other is taken
+    best, cut, head = 5.0, 0, 0.0
     for j in range(1, n_blocks - 1):
         head += blocks[j - 1]
-        if j < 3:
-            continue
         k = n_blocks - j
         difference = (total - head) / k - head / j
         statistic = abs(difference) / (spread * math.sqrt(1.0 / k + 1.0 / j))
-        if candidate > 0 and before > best and before >= statistic:
-            best, cut = before, candidate
-        candidate, before = (j, statistic) if k >= run else (0, 0.0)
+        if j >= 3 and statistic > best:
+            best, cut = statistic, j if k >= run else 0
     if cut == 0:
         return 0
     place = 0
@@ -335,7 +348,7 @@ def node_likelihoods(
                 f = factor[t] if log_effect.shape[0] == 0 else factor[t] * math.exp(log_effect[i, t])
                 q = _rate_at(rate[i], f, on_odds)
                 expected = d[t] * q
-                if not expected > 1e-12:
+                if not 1e-12 < expected < 1e18:
                     continue
                 a[n] = (max(1.0 - q, 0.02) if on_odds else 1.0) / expected
                 r[n] = y[t] / expected - 1.0
@@ -389,7 +402,7 @@ def node_likelihoods(
             square[used] = r[j] * r[j] / inner
             typical += a[j]
             used += 1
-        typical /= max(used, 1)
+        typical = max(typical / max(used, 1), 1e-12)  # every window may be left out: then the prior stands alone
         prior_mean, s2 = prior_rate[i] / rate[i] - 1.0, prior_variance[i]
         for k in range(n_nodes):
             A, B, C, L = _node_sums(a, r, square, used, nodes[k], typical + nodes[k])

@@ -301,7 +301,7 @@ def _profile(precision: Floats, weighted: Floats, square: Floats, n_used: Ints) 
     signal = max(excess_scaled / room, 1e-6)
     posterior = 1 / (scaled + 1 / signal)
     deviation = (scaled * (class_mean - mean[:, None])) * posterior
-    return np.clip(deviation, -3, 3), posterior
+    return np.log1p(np.clip(deviation, -0.95, 20)), posterior
 
 
 def node_weights(lattice: Lattice, chosen: Ints, log_likelihood: Floats) -> Floats:
@@ -321,14 +321,14 @@ def node_weights(lattice: Lattice, chosen: Ints, log_likelihood: Floats) -> Floa
 def judge_counts(
     reference: Reference, lattice: Lattice, *, on_odds: bool, min_expected: float, adapt_after: int, effects: Floats
 ) -> Judgement:
-    """Predictive tail probabilities of every slice with enough expected counts (`min_expected`; .7 of it as first cut)."""
+    """Predictive tail probabilities of every slice with enough expected counts (`min_expected`;.8 of it as first cut)."""
     n, n_slices = reference.n_windows, reference.n_slices
     has_exposure = reference.has_denominator
     factor = common_factor(reference, lattice, on_odds, NONE)
     amount, exposure, _, n_used = slice_totals(*reference.arrays, np.exp(factor.log[:n]))
     rate, prior, variance = _rates(lattice, amount, exposure, n_used, has_exposure)
     now_y, now_d = np.nan_to_num(reference.now_amount), _exposure_now(reference)
-    judged = np.flatnonzero((n_used >= 3) & (now_d * rate * np.exp(factor.log[n]) >= 0.7 * min_expected) & (now_d > 0))
+    judged = np.flatnonzero((n_used >= 3) & (now_d * rate * np.exp(factor.log[n]) >= 0.8 * min_expected) & (now_d > 0))
     if lattice.total >= 0 and n_used[lattice.total] >= 3 and lattice.total not in judged and now_d[lattice.total] > 0:
         judged = np.append(judged, lattice.total)
     log_effect, effect_variance = seasonal_effects(reference, lattice, rate, factor, on_odds, judged)
@@ -354,7 +354,7 @@ def judge_counts(
         tau2 = np.full(n_slices, TYPICAL_TAU2)
         level_start = np.full(n_slices, -1, np.int32)
         share = FIRST_DAMAGE
-        for nodes in (NODES[::2], NODES[::2], NODES):
+        for nodes in (NODES[::3], NODES[::2], NODES):
             likelihood, mean, error, used, informative, trimmed = node_likelihoods(
                 chosen, rate, prior, variance, tau2, share, level_start, *common, nodes, TRIMMED
             )
@@ -375,7 +375,18 @@ def judge_counts(
         if on_odds:
             rate_now[chosen] = np.minimum(mu / now_d[chosen], 0.98)
     return Judgement(
-        below, above, expected, spread, rate_now, judged, np.concatenate(likelihoods) if likelihoods else np.empty((0, 1 + len(effects)), np.float32), n_used, rate, factor, log_effect)
+        below,
+        above,
+        expected,
+        spread,
+        rate_now,
+        judged,
+        np.concatenate(likelihoods) if likelihoods else np.empty((0, 1 + len(effects)), np.float32),
+        n_used,
+        rate,
+        factor,
+        log_effect,
+    )
 
 
 def _at(rate: Floats, factor: Floats, on_odds: bool) -> Floats:
