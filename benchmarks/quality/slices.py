@@ -112,7 +112,9 @@ def main() -> None:
     for scenario in SCENARIOS:
         if arguments.only and arguments.only not in scenario.name:
             continue
-        print(f"{scenario.name}: {' x '.join(map(str, scenario.sizes))} slices, {scenario.n_windows} windows", flush=True)
+        print(
+            f"{scenario.name}: {' x '.join(map(str, scenario.sizes))} slices, {scenario.n_windows} windows", flush=True
+        )
         calibration(scenario, range(arguments.seeds))
         discoveries(replace(scenario), range(arguments.seeds))
 

@@ -6,7 +6,9 @@ import pandas as pd
 DIMENSIONS = ["country", "app"]
 
 
-def funnel(seed=0, *, n_countries=12, n_apps=60, n_windows=28, tau=0.08, effect=None, views=600.0, damaged=0.0, freq="D"):
+def funnel(
+    seed=0, *, n_countries=12, n_apps=60, n_windows=28, tau=0.08, effect=None, views=600.0, damaged=0.0, freq="D"
+):
     """(reference, recent, slices): log-linear rates, gamma noise, a shared shock; effect = factor of every slice's rate."""
     random = np.random.default_rng(seed)
     n = n_countries * n_apps

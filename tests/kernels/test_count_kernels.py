@@ -78,9 +78,21 @@ def test_predictive_tails_are_the_mixture_of_their_nodes():
     nodes = np.array([0.0, 0.01, 0.2])
     weight = np.array([[0.2, 0.5, 0.3]])
     mean, variance = np.array([[0.1, 0.0, -0.1]]), np.array([[0.01, 0.02, 0.05]])
-    arguments = (np.array([12.0]), np.array([20.0]), np.array([0.0]), False, weight, mean, variance, nodes, np.array([0.003]))
+    arguments = (
+        np.array([12.0]),
+        np.array([20.0]),
+        np.array([0.0]),
+        False,
+        weight,
+        mean,
+        variance,
+        nodes,
+        np.array([0.003]),
+    )
     below, above, expected, spread = predictive_tails(*arguments)
-    parts = [literal.tails(12, 20 * (1 + m), t + v + 0.003) for m, t, v in zip(mean[0], nodes, variance[0], strict=True)]
+    parts = [
+        literal.tails(12, 20 * (1 + m), t + v + 0.003) for m, t, v in zip(mean[0], nodes, variance[0], strict=True)
+    ]
     assert below[0] == pytest.approx(sum(w * p[0] for w, p in zip(weight[0], parts, strict=True)), rel=1e-9)
     assert above[0] == pytest.approx(sum(w * p[1] for w, p in zip(weight[0], parts, strict=True)), rel=1e-9)
     assert expected[0] == pytest.approx(20 * (1 + 0.02 - 0.03))

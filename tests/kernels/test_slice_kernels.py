@@ -19,7 +19,9 @@ from tocsin.kernels.slice_history import (
 )
 
 ROWS = st.lists(
-    st.tuples(st.integers(0, 6), st.integers(0, 9), st.sampled_from([0.0, 5e-324, 1.0, 3.0, 1e15])), min_size=1, max_size=60
+    st.tuples(st.integers(0, 6), st.integers(0, 9), st.sampled_from([0.0, 5e-324, 1.0, 3.0, 1e15])),
+    min_size=1,
+    max_size=60,
 )
 EMPTY, NO_BOOLS = np.empty(0), np.empty(0, np.bool_)
 

@@ -300,7 +300,8 @@ def _profile(precision: Floats, weighted: Floats, square: Floats, n_used: Ints) 
     excess_scaled = (between[fine] / own_noise[fine]).sum() - freedom_between[fine].sum()
     signal = max(excess_scaled / room, 1e-6)
     posterior = 1 / (scaled + 1 / signal)
-    deviation = (scaled * (class_mean - mean[:, None])) * posterior
+    # relative to the slice's mean over all classes, which need not be its rate
+    deviation = scaled * (class_mean - mean[:, None]) / np.maximum(1 + mean, 0.05)[:, None] * posterior
     return np.log1p(np.clip(deviation, -0.95, 20)), posterior
 
 

@@ -1,0 +1,41 @@
+"""What every detector of the registry must do, on its lens's example data."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tests.detectors.slice_funnel import DIMENSIONS, funnel
+from tocsin.detectors import REGISTRY, Detector, detector_class
+from tocsin.errors import InputError
+
+EXAMPLES = {"slices": lambda: ({"kpi": "clicks / views", "dimensions": DIMENSIONS}, *funnel(0, n_apps=20)[:2])}
+MODES = [(lens, mode) for lens in REGISTRY for mode in ("calibrated", "faithful")]
+
+
+@pytest.mark.parametrize(("lens", "mode"), MODES)
+def test_scores_state_and_order(lens, mode):
+    settings, reference, recent = EXAMPLES[lens]()
+    detector = detector_class(lens)(**settings, mode=mode, random_state=0)
+    assert isinstance(detector, Detector)
+    scores = detector.fit(reference).anomaly_score(recent)
+    tested = scores[np.isfinite(scores)]
+    assert len(scores) == len(recent)
+    assert len(tested)
+    assert ((tested >= 0) & (tested < 1)).all()
+    again = clone(detector).fit(reference).anomaly_score(recent)
+    assert np.array_equal(scores, again, equal_nan=True)
+    order = np.random.default_rng(1).permutation(len(recent))
+    shuffled = clone(detector).fit(reference.sample(frac=1, random_state=2)).anomaly_score(recent.iloc[order])
+    assert shuffled == pytest.approx(scores[order], nan_ok=True, abs=1e-9)
+    state = detector.get_state()
+    json.dumps({name: value for name, value in state.items() if not isinstance(value, np.ndarray)})
+    restored = clone(detector).set_state(state).anomaly_score(recent)
+    assert np.array_equal(scores, restored, equal_nan=True)
+    assert len(detector.explain(recent))
+
+
+def test_an_unknown_lens_is_named():
+    with pytest.raises(InputError, match="did you mean 'slices'"):
+        detector_class("slice")
