@@ -39,13 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--slices", type=int, default=50_000)
-    parser.add_argument("--depth", type=int, default=4)
+    parser.add_argument("--depth", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         end = _write_events(folder / "events.parquet", arguments.events, arguments.slices)
         config = folder / "tocsin.toml"
-        config.write_text(CONFIG.format(depth=arguments.depth, max_slices=4 * arguments.slices), encoding="utf-8")
+        config.write_text(CONFIG.format(depth=arguments.depth, max_slices=10 * arguments.slices), encoding="utf-8")
         print(
             f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores"
         )

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.errors import TocsinError
-from tocsin.model import Verdict
 
 __all__ = ["app", "main"]
 
@@ -216,7 +215,7 @@ def report(
 @app.command()
 def feedback(
     identity: Annotated[str, typer.Argument(metavar="ID", help="An anomaly's or incident's id, or its beginning.")],
-    verdict: Annotated[Verdict | None, typer.Argument(help="What it was to you.")] = None,
+    verdict: Annotated[str | None, typer.Argument(help="relevant, not-relevant, expected or unsure.")] = None,
     comment: Annotated[str, typer.Option(help="Why.")] = "",
     author: Annotated[str, typer.Option(envvar="USER", help="Who answers.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Take your last answer back.")] = False,
@@ -228,16 +227,18 @@ def feedback(
     """
     from tocsin.cli.render import Console, render_feedback
     from tocsin.config import utc_now
-    from tocsin.model import Feedback
+    from tocsin.model import Feedback, Verdict
 
     if (verdict is None) != undo:
         raise typer.BadParameter("give a verdict, or --undo without one")
+    if verdict is not None and verdict not in list(Verdict):
+        raise typer.BadParameter(f"{verdict!r} is not one of {', '.join(Verdict)}")
     store = _store(config)
     subject = store.find(identity)
     if undo or verdict is None:
         answer = store.undo_feedback(subject.id, author, at=utc_now())
     else:
-        answer = Feedback(subject.id, verdict, utc_now(), author, comment)
+        answer = Feedback(subject.id, Verdict(verdict), utc_now(), author, comment)
         store.add_feedback(answer)
     render_feedback(Console(), subject, answer, undone=undo)
 
