@@ -40,8 +40,9 @@ def _log_rising(k, phi):
                 return -np.inf
         if 0.0 < product < np.inf:
             return math.log(product)
-    if abs(phi) * k * k < 1e-9:
-        return 0.5 * phi * k * (k - 1.0)
+    if abs(phi) * k < 1e-3:  # the power series; differences of log gammas of 1 / phi would lose their digits
+        first = 0.5 * k * (k - 1.0)
+        return phi * (first - phi * (first * (2.0 * k - 1.0) / 6.0 - phi * first * first / 3.0))
     if phi > 0.0:
         r = 1.0 / phi
         return math.lgamma(k + r) - math.lgamma(r) + k * math.log(phi)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["roll_up", "rows_to_facts", "select_windows"]
+__all__ = ["roll_up", "rows_to_facts", "seen_between", "select_windows"]
 
 
 @njit(cache=True, nogil=True)
@@ -111,7 +111,20 @@ def roll_up(group, n_groups, n_windows, indptr, window, values):
 
 
 @njit(cache=True, nogil=True)
-def select_windows(indptr, window, position, target, amount, exposure, excluded):
+def seen_between(indptr, window, since, last):
+    """bool (n_slices,): whether a slice has a fact in the windows since .. last."""
+    n_slices = len(indptr) - 1
+    seen = np.zeros(n_slices, np.bool_)
+    for i in range(n_slices):
+        begin, end = indptr[i], indptr[i + 1]
+        if end > begin and window[begin] <= last and window[end - 1] >= since:
+            place = begin + np.searchsorted(window[begin:end], since)
+            seen[i] = place < end and window[place] <= last
+    return seen
+
+
+@njit(cache=True, nogil=True)
+def select_windows(indptr, window, position, target, amount, exposure, excluded, since=0):
     """The facts in the reference windows of one target window, and those in the target.
 
     Parameters
@@ -120,6 +133,7 @@ def select_windows(indptr, window, position, target, amount, exposure, excluded)
         Place of each window among the reference windows, -1 where it is none.
     amount, exposure : float64 (n_facts,); exposure is empty for a KPI without a denominator
     excluded : bool (n_facts,) or empty
+    since : first window that exists: facts before it are as if they were not there
 
     Returns
     -------
@@ -151,6 +165,8 @@ def select_windows(indptr, window, position, target, amount, exposure, excluded)
     size = 0
     for i in range(n_slices):
         begin, end = indptr[i], indptr[i + 1]
+        if since > 0:
+            begin += np.searchsorted(window[begin:end], since)
         if end > begin:
             first[i] = next_position[window[begin]]
         low = begin + np.searchsorted(window[begin:end], first_window)

@@ -158,7 +158,8 @@ def common_factor(reference: Reference, lattice: Lattice, on_odds: bool, log_eff
     signal = max(own - error, 0.0)
     shrink = signal / (signal + variance) if signal > 0 else np.zeros(n + 1)
     # a shock far larger than the factor's history is believed: its own size is evidence of its variance
-    shrink = np.maximum(shrink, 1 - variance / np.maximum(log * log, variance))
+    square = np.maximum(log * log, variance)
+    shrink = np.maximum(shrink, 1 - np.divide(variance, square, out=np.ones(n + 1), where=square > 0))
     return CommonFactor(log * shrink, variance * shrink)
 
 

@@ -187,7 +187,7 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
         result[slice(None) if rows.kept is None else rows.kept] = scores[window, place]
         return result
 
-    def judge(self, facts: Facts, window: int, *, excluded: Bools | None = None) -> SliceScores:
+    def judge(self, facts: Facts, window: int, *, excluded: Bools | None = None, since: int = 0) -> SliceScores:
         """Judge one window of some facts against those before it.
 
         Parameters
@@ -198,17 +198,21 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
             Index of the target window.
         excluded : bool (n_facts,), optional
             Facts that are confirmed anomalies: they leave the reference.
+        since : int
+            First window of the history. Facts before it, after the target, and slices without a row between change
+            nothing: a window is judged within a long stretch as it is alone.
 
         Returns
         -------
         SliceScores
+            Of all slices of the facts; those without a row since `since` are absent.
 
         Raises
         ------
         NotEnoughData
-            With fewer than 3 windows with data before the target.
+            With fewer than 3 windows with data between `since` and the target.
         """
-        return self._judge(facts, window, window, excluded, None).scores
+        return self._judge(facts, window, window, excluded, None, since).scores
 
     def history(self, slice_index: int) -> tuple[Ints, Floats, Floats, Floats, Floats]:
         """Window index, value, expected, lower, upper of a slice in the reference of the last judged window.
@@ -268,7 +272,9 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
 
             raise NotFittedError("This SliceDetector is not fitted yet: call fit with a reference first.")
 
-    def _judge(self, facts: Facts, window: int, limit: int, excluded: Bools | None, chosen: Bools | None) -> Judged:
+    def _judge(
+        self, facts: Facts, window: int, limit: int, excluded: Bools | None, chosen: Bools | None, since: int = 0
+    ) -> Judged:
         check_settings(self)
         kpi = read_kpi(self.kpi)
         for name in kpi.measures:
@@ -278,8 +284,10 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
                 )
         if not 0 <= window < facts.n_windows:
             raise InputError("The window is not one of the facts'", allowed=f"0 to {facts.n_windows - 1}", got=window)
+        if not 0 <= since <= limit:
+            raise InputError("The first window of the history", allowed=f"0 to {limit}", got=since)
         prepared = self._prepare(facts)
-        plan = prepared.calendar.plan(window, limit, read_season(self.season))
+        plan = prepared.calendar.plan(window, limit, read_season(self.season), since)
         if len(plan.windows) < LEAST_WINDOWS:
             raise NotEnoughData(
                 "Too few windows with data before the target",
@@ -287,14 +295,17 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
                 got=len(plan.windows),
             )
         if self.mode == "faithful":
-            windows = np.flatnonzero(~facts.silent[:limit])
-            reference = Reference.of(facts, kpi, window, windows, np.arange(len(windows), dtype=np.int32), (), excluded)
-            judged = judge_faithful(self, prepared, reference, chosen)
+            windows = since + np.flatnonzero(~facts.silent[since:limit])
+            block = np.arange(len(windows), dtype=np.int32)
+            reference = Reference.of(facts, kpi, window, windows, block, (), excluded, since)
+            lattice = prepared.lattice.take(reference.rows)
+            judged = judge_faithful(self, lattice, reference, None if chosen is None else chosen[reference.rows])
         else:
-            reference = Reference.of(facts, kpi, window, plan.windows, plan.block, plan.seasons, excluded)
-            judged = judge_calibrated(self, prepared, kpi, reference, plan.run_scale)
-        self._judged = judged
-        self.notes_ = (*prepared.notes, *judged.scores.notes)
+            reference = Reference.of(facts, kpi, window, plan.windows, plan.block, plan.seasons, excluded, since)
+            lattice = prepared.lattice.take(reference.rows)
+            judged = judge_calibrated(self, lattice, prepared.nature(since, window), kpi, reference, plan.run_scale)
+        self._judged = judged = judged.spread(facts.n_slices)
+        self.notes_ = judged.scores.notes
         return judged
 
     def _prepare(self, facts: Facts) -> Prepared:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
@@ -14,7 +15,7 @@ from tocsin.detectors.slices.faithful import Article, article_scores, false_alar
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.measures import MeasureJudgement, judge_measures
 from tocsin.detectors.slices.multiple import benjamini_hochberg, by_level, effect_grid
-from tocsin.detectors.slices.reference import Reference
+from tocsin.detectors.slices.reference import NO_BOOLS, Reference
 from tocsin.detectors.slices.scoring import (
     Rules,
     anomaly_scores,
@@ -37,40 +38,72 @@ ON_ODDS_SHARE = 0.01
 """Amounts are parts of exposures if at most this share of the facts says otherwise."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """What depends on the facts alone."""
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What kind of numbers a KPI has, by the facts of a stretch of windows.
 
-    facts: Facts
-    lattice: Lattice
-    calendar: Calendar
+    on_odds : amounts are parts of exposures
+    """
+
     is_count: bool
     on_odds: bool
     notes: tuple[str, ...]
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What depends on the facts alone.
+
+    tallies : int64 (4, n_windows + 1), running counts over the windows of facts, of fractional and of negative amounts,
+        and of amounts that exceed their exposure
+    """
+
+    facts: Facts
+    kpi: Kpi
+    lattice: Lattice
+    calendar: Calendar
+    tallies: Ints
+
     @classmethod
     def of(cls, facts: Facts, kpi: Kpi, calendar: Calendar) -> Prepared:
         amount = facts.measures[kpi.numerator]
-        notes = []
-        finite = np.isfinite(amount)
-        fractions = int(((amount != np.floor(amount)) & finite).sum())
-        negative = int((amount < 0).sum())
+        fractional = (amount != np.floor(amount)) & np.isfinite(amount)
+        over = np.zeros(0, np.bool_) if kpi.denominator is None else amount > facts.measures[kpi.denominator]
+        tallies = np.zeros((4, facts.n_windows + 1), np.int64)
+        for row, which in enumerate((None, fractional, amount < 0, over)):
+            if which is None or which.any():
+                windows = facts.window if which is None else facts.window[which]
+                tallies[row, 1:] = np.cumsum(np.bincount(windows, minlength=facts.n_windows))
+        return cls(facts, kpi, Lattice.of(facts.codes), calendar, tallies)
+
+    def nature(self, since: int, last: int) -> Nature:
+        """Of the facts of the windows since .. last."""
+        n_facts, fractions, negative, over = (int(n) for n in self.tallies[:, last + 1] - self.tallies[:, since])
+        kpi, notes = self.kpi, []
         is_count = not fractions and not negative
         if not is_count:
-            what = " and ".join(
-                f"{number:,} {word} values"
-                for number, word in ((negative, "negative"), (fractions, "fractional"))
-                if number
-            )
+            counted = ((negative, "negative"), (fractions, "fractional"))
+            what = " and ".join(f"{number:,} {word} values" for number, word in counted if number)
             notes.append(f"{kpi.numerator} is not a count ({what}): judged by a robust predictive interval")
-        on_odds = False
-        if is_count and kpi.denominator is not None:
-            over = int((amount > facts.measures[kpi.denominator]).sum())
-            on_odds = over <= ON_ODDS_SHARE * len(amount)
-            if over:
-                treated = "still parts of it" if on_odds else "not parts of it"
-                notes.append(f"{kpi.numerator} exceeds {kpi.denominator} in {over:,} facts: taken as {treated}")
-        return cls(facts, Lattice.of(facts.codes), calendar, is_count, on_odds, tuple(notes))
+        on_odds = is_count and kpi.denominator is not None and over <= ON_ODDS_SHARE * n_facts
+        if is_count and over:
+            treated = "still parts of it" if on_odds else "not parts of it"
+            notes.append(f"{kpi.numerator} exceeds {kpi.denominator} in {over:,} facts: taken as {treated}")
+        return Nature(is_count, on_odds, tuple(notes))
+
+
+ABSENT: Mapping[str, Any] = {
+    **dict.fromkeys(("value", "expected", "lower", "upper", "p_value", "q_value", "anomaly_score"), np.nan),
+    **dict.fromkeys(("expected_amount", "deviation_sd", "share_of_total"), np.nan),
+    "flagged": False, "status": SliceStatus.ABSENT, "amount": 0.0, "exposure": 0.0,
+}  # fmt: skip
+"""The scores of a slice that has no row in the windows looked at."""
+
+
+def _spread(values: Any, rows: Ints, n: int, missing: Any) -> Any:
+    full = np.full(n, missing, values.dtype)
+    full[rows] = values
+    return full
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,15 +116,49 @@ class Judged:
     counts: Judgement | None = None
     on_odds: bool = False
     total: int = -1
+    has_row: Bools = field(default_factory=lambda: NO_BOOLS)
+    """bool (n_slices,), whether the slice has a row in the window."""
+
+    def spread(self, n_slices: int) -> Judged:
+        """The same for all slices of the facts: those that the reference does not know are absent."""
+        rows, scores = self.reference.rows, self.scores
+        has_row = ~np.isnan(self.reference.now_amount)
+        if len(rows) == n_slices:
+            return replace(self, has_row=has_row)
+        full: dict[str, Any] = {}
+        for name, missing in ABSENT.items():
+            full[name] = _spread(getattr(scores, name), rows, n_slices, missing)
+        article = {
+            name: _spread(values, rows, n_slices, False if values.dtype == np.bool_ else np.nan)
+            for name, values in scores.article.items()
+        }
+        return replace(
+            self,
+            scores=replace(scores, **full, article=article),
+            n_windows=_spread(self.n_windows, rows, n_slices, 0),
+            has_row=_spread(has_row, rows, n_slices, False),
+        )
 
     def history(self, index: int) -> tuple[Ints, Floats, Floats, Floats, Floats]:
-        """Window, value, expected, lower, upper of one slice in the reference windows with a value, in sample."""
+        """Window, value, expected, lower, upper of one slice in the reference windows with a value, in sample.
+
+        Parameters
+        ----------
+        index : index of the slice among the facts'
+        """
+        known = int(np.searchsorted(self.reference.rows, index))
+        if known == len(self.reference.rows) or self.reference.rows[known] != index:
+            empty = np.empty(0)
+            return np.empty(0, np.int64), empty, empty, empty, empty
+        return self._history(known, index)
+
+    def _history(self, index: int, shown: int) -> tuple[Ints, Floats, Floats, Floats, Floats]:
         y, d = history_of(index, *self.reference.arrays)
         seen = np.flatnonzero(d > 0)
         value = y[seen] / d[seen]
         windows = self.reference.windows[seen]
         if self.counts is None:
-            flat = [np.full(len(seen), a[index]) for a in (self.scores.expected, self.scores.lower, self.scores.upper)]
+            flat = [np.full(len(seen), a[shown]) for a in (self.scores.expected, self.scores.lower, self.scores.upper)]
             return windows, value, *flat
         rate = rates_in(self.counts, index, seen, self.on_odds, index == self.total)
         expected = rate * d[seen]
@@ -102,22 +169,22 @@ class Judged:
 
 
 def judge_calibrated(
-    detector: SliceDetector, prepared: Prepared, kpi: Kpi, reference: Reference, run_scale: float
+    detector: SliceDetector, lattice: Lattice, nature: Nature, kpi: Kpi, reference: Reference, run_scale: float
 ) -> Judged:
     rules = Rules(detector.q, detector.direction, detector.min_expected, detector.min_relative, detector.min_absolute)
-    lattice = prepared.lattice
-    if not prepared.is_count:
-        return _judge_measures(prepared, kpi, reference, rules)
+    if not nature.is_count:
+        return _judge_measures(lattice, nature, kpi, reference, rules)
     judgement = judge_counts(
         reference,
         lattice,
-        on_odds=prepared.on_odds,
+        on_odds=nature.on_odds,
         min_expected=detector.min_expected,
         adapt_after=max(3, math.ceil(detector.adapt_after * run_scale)),
         effects=effect_grid(detector.direction),
     )
-    scores = count_scores(judgement, reference, lattice, rules, prepared.on_odds, kpi.denominator is not None)
-    return Judged(scores, reference, judgement.n_windows, judgement, prepared.on_odds, lattice.total)
+    scores = count_scores(judgement, reference, lattice, rules, nature.on_odds, kpi.denominator is not None)
+    scores = replace(scores, notes=(*nature.notes, *scores.notes))
+    return Judged(scores, reference, judgement.n_windows, judgement, nature.on_odds, lattice.total)
 
 
 def _kpi_values(reference: Reference) -> tuple[Floats, Floats]:
@@ -129,8 +196,7 @@ def _kpi_values(reference: Reference) -> tuple[Floats, Floats]:
     return values, np.where(np.isfinite(now), now, np.nan)
 
 
-def _judge_measures(prepared: Prepared, kpi: Kpi, reference: Reference, rules: Rules) -> Judged:
-    lattice = prepared.lattice
+def _judge_measures(lattice: Lattice, nature: Nature, kpi: Kpi, reference: Reference, rules: Rules) -> Judged:
     values, now = _kpi_values(reference)
     if kpi.denominator is None:  # an absent slice of a sum has no value, which is not a value of 0
         values[values == 0] = np.where(np.isnan(now).any(), np.nan, 0.0)
@@ -162,12 +228,15 @@ def _judge_measures(prepared: Prepared, kpi: Kpi, reference: Reference, rules: R
         deviation_sd=judged.deviation_sd * exposure,
         share_of_total=share_of_total(amount, expected_amount, lattice),
         common_factor=judged.common_factor,
-        notes=("q-values: Benjamini-Hochberg over all levels, each with an equal share",),
+        notes=(
+            *nature.notes,
+            "q-values: Benjamini-Hochberg over all levels, each with an equal share",
+        ),
     )
     return Judged(scores, reference, judged.n_windows, total=lattice.total)
 
 
-def judge_faithful(detector: SliceDetector, prepared: Prepared, reference: Reference, chosen: Bools | None) -> Judged:
+def judge_faithful(detector: SliceDetector, lattice: Lattice, reference: Reference, chosen: Bools | None) -> Judged:
     """The article's method; `chosen` limits it to some slices (leaf rows), the others stay untested."""
     n = reference.n_slices
     values, now = _kpi_values(reference)
@@ -212,7 +281,7 @@ def judge_faithful(detector: SliceDetector, prepared: Prepared, reference: Refer
         exposure=exposure,
         expected_amount=expected_amount,
         deviation_sd=found.deviation * exposure,
-        share_of_total=share_of_total(amount, expected_amount, prepared.lattice),
+        share_of_total=share_of_total(amount, expected_amount, lattice),
         article={
             "actual_value": now,
             "bootstrapped_mean": found.mean,
@@ -221,7 +290,7 @@ def judge_faithful(detector: SliceDetector, prepared: Prepared, reference: Refer
         },
         notes=(note,) if testable.any() else (),
     )
-    return Judged(scores, reference, n_values, total=prepared.lattice.total)
+    return Judged(scores, reference, n_values, total=lattice.total)
 
 
 def _only_rows(reference: Reference, values: Floats) -> tuple[Floats, Ints]:

@@ -49,6 +49,17 @@ class Lattice:
             main[:, dimension] = np.where(fixed[:, dimension], row_of[codes[:, dimension]], -1)
         return cls(group, groups, total, main)
 
+    def take(self, rows: Ints) -> Lattice:
+        """The nesting of some of the slices, in ascending order, as if there were no others."""
+        if len(rows) == len(self.group):
+            return self
+        place = np.full(len(self.group) + 1, -1, np.int64)  # the last entry answers -1, no slice
+        place[rows] = np.arange(len(rows))
+        groups = ((group, place[members]) for group, members in self.groups)
+        kept = tuple((group, members[members >= 0]) for group, members in groups)
+        total = int(place[self.total])
+        return Lattice(self.group[rows], tuple(pair for pair in kept if len(pair[1])), total, place[self.main[rows]])
+
     def depth(self, group: int) -> int:
         """How many dimensions the slices of a group fix."""
         return group.bit_count()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tocsin.kernels.grouping import select_windows
+from tocsin.kernels.grouping import seen_between, select_windows
 from tocsin.model import Bools, Codes, Facts, Floats, Ints, Kpi
 
 __all__ = ["Reference", "Season"]
@@ -32,7 +32,7 @@ class Season:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Facts of all slices in the reference windows (compressed rows), and in the target.
+    """Facts of the slices of a stretch of windows in the reference windows (compressed rows), and in the target.
 
     windows : int64 (n_reference,), indices of the reference windows in time order
     indptr, position, amount, exposure, excluded : compressed rows; exposure and excluded may be empty
@@ -40,6 +40,7 @@ class Reference:
     usable  : bool (n_reference,), False where the source was silent
     block   : int32 (n_reference,), windows that are one observation of the level (a local day)
     now_amount, now_exposure : (n_slices,), NaN where the slice has no row in the target
+    rows    : int64 (n_slices,), which of the facts' slices these are: those with a row from `since` to the target
     """
 
     windows: Ints
@@ -53,6 +54,7 @@ class Reference:
     block: Codes
     now_amount: Floats
     now_exposure: Floats
+    rows: Ints
     seasons: tuple[Season, ...] = field(default=())
     has_denominator: bool = True
 
@@ -79,7 +81,9 @@ class Reference:
         block: Codes,
         seasons: tuple[Season, ...],
         excluded: Bools | None,
+        since: int = 0,
     ) -> Reference:
+        """The facts from window `since` on are all that is used: earlier and later ones change nothing."""
         position = np.full(facts.n_windows, -1, np.int32)
         position[windows] = np.arange(len(windows), dtype=np.int32)
         exposure = NO_FLOATS if kpi.denominator is None else facts.measures[kpi.denominator]
@@ -91,21 +95,26 @@ class Reference:
             facts.measures[kpi.numerator],
             exposure,
             NO_BOOLS if excluded is None else excluded,
+            since,
         )
+        seen = seen_between(facts.indptr, facts.window, since, target)
+        rows = np.flatnonzero(seen)
+        some = slice(None) if len(rows) == len(seen) else rows
         indptr, place, amount, chosen_exposure, left_out, now_amount, now_exposure, first = selected
         usable = ~facts.silent[windows]
         return cls(
             windows,
-            indptr,
+            np.append(indptr[:-1][some], indptr[-1]),  # slices that are left out have no facts
             place,
             amount,
             chosen_exposure,
             left_out,
-            first,
+            first[some],
             usable,
             block,
-            now_amount,
-            now_exposure,
+            now_amount[some],
+            now_exposure[some],
+            rows,
             seasons,
             kpi.denominator is not None,
         )

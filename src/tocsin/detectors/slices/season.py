@@ -62,12 +62,12 @@ class Calendar:
         length = int(np.median(np.diff(facts.starts)))
         return cls(length, day, local - day * DAY, weekday, facts.silent)
 
-    def plan(self, target: int, limit: int, season: str | Sequence[int]) -> Plan:
-        """The reference of window `target` among the windows before `limit`.
+    def plan(self, target: int, limit: int, season: str | Sequence[int], since: int = 0) -> Plan:
+        """The reference of window `target` among the windows `since` .. `limit` - 1.
 
         season : "auto", or the lengths in seconds of the seasons to use (a day, a week; () = none)
         """
-        candidates = np.flatnonzero(~self.silent[:limit])
+        candidates = since + np.flatnonzero(~self.silent[since:limit])
         if not len(candidates):
             return Plan(candidates, np.empty(0, np.int32), ())
         days = int(self.day[candidates[-1]] - self.day[candidates[0]]) + 1

@@ -354,7 +354,7 @@ def scores_table(
     is_leaf = (facts.codes >= 0).all(axis=1)
     chosen = []
     for one in judged:
-        show = ~is_leaf | ~np.isnan(one.reference.now_amount)
+        show = ~is_leaf | one.has_row
         if faithful and is_leaf.any():
             show &= is_leaf
         chosen.append(np.flatnonzero(show))
