@@ -16,9 +16,11 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["beta_cdf", "count_log_pmf", "count_tails", "normal_cdf"]
+__all__ = ["beta_cdf", "count_log_pmf", "count_tails", "gamma_tails", "normal_cdf"]
 
 _SUM_UP_TO_SD = 60.0
+_GAMMA_FROM = 2000.0
+"""From this count on, a broad negative binomial is a gamma distribution to 1e-3 of its tails."""
 _POISSON = 1e-8
 _SQRT_HALF = math.sqrt(0.5)
 
@@ -103,6 +105,36 @@ def _beta_fraction(a, b, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def gamma_tails(a, x):
+    """Regularised incomplete gamma functions (P(a, x), Q(a, x)); the smaller one is accurate."""
+    if x <= 0.0:
+        return 0.0, 1.0
+    front = math.exp(a * math.log(x) - x - math.lgamma(a))
+    if x < a + 1.0:
+        term = total = 1.0 / a
+        for n in range(1, 2000):
+            term *= x / (a + n)
+            total += term
+            if term < 1e-15 * total:
+                break
+        low = min(1.0, front * total)
+        return low, 1.0 - low
+    b = x + 1.0 - a
+    c, d = 1e300, 1.0 / b
+    value = d
+    for n in range(1, 2000):
+        step = -n * (n - a)
+        b += 2.0
+        d = 1.0 / (step * d + b)
+        c = b + step / c
+        value *= d * c
+        if abs(d * c - 1.0) < 1e-14:
+            break
+    up = min(1.0, front * value)
+    return 1.0 - up, up
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _pratt(x):
     """Peizer and Pratt's g(x) = (1 - x^2 + 2 x log x) / (1 - x)^2, g(1) = 0."""
     if x <= 0.0:
@@ -151,6 +183,8 @@ def count_tails(k, mu, phi):
     if sd > _SUM_UP_TO_SD:
         if phi > 0.125:
             r = 1.0 / phi
+            if k > _GAMMA_FROM:  # the beta fraction would need some sqrt(k) steps
+                return gamma_tails(r, r * k / mu)
             x = r / (r + mu)
             low = 0.5 * (beta_cdf(r, k + 1.0, x) + (beta_cdf(r, k, x) if k > 0.0 else 0.0))
             up = 0.5 * (beta_cdf(k + 1.0, r, 1.0 - x) + (beta_cdf(k, r, 1.0 - x) if k > 0.0 else 1.0))

@@ -174,6 +174,7 @@ def profile_sums(
     offset,
     classes,
     n_classes,
+    block,
     indptr,
     position,
     amount,
@@ -188,6 +189,7 @@ def profile_sums(
     """Precision and precision-weighted relative residual by class of window, for each chosen slice.
 
     offset (n_slices, n_windows or more) or empty : log effects that are already explained
+    Neighbouring windows of one block and class are one observation, with their summed precision.
     A residual counts for at most 3 of its standard deviations away from the median of its class.
 
     Returns
@@ -203,16 +205,22 @@ def profile_sums(
     for place in range(len(chosen)):
         i = chosen[place]
         _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d)
-        count = 0
+        count, last = 0, -1
         for t in range(n):
             if d[t] > 0.0:
                 f = factor[t] if offset.shape[0] == 0 else factor[t] * math.exp(offset[i, t])
                 q = _rate_at(rate[i], f, on_odds)
                 expected = d[t] * q
                 if expected > 1e-9:
-                    residual[count] = y[t] / expected - 1.0
-                    spread[count] = (1.0 - q if on_odds else 1.0) / expected + tau2
-                    label[count] = classes[t]
+                    value = y[t] / expected - 1.0
+                    variance = (1.0 - q if on_odds else 1.0) / expected + tau2
+                    if count > 0 and last == block[t] and label[count - 1] == classes[t]:
+                        precise = 1.0 / spread[count - 1] + 1.0 / variance
+                        value = (residual[count - 1] / spread[count - 1] + value / variance) / precise
+                        variance = 1.0 / precise
+                        count -= 1
+                    residual[count], spread[count], label[count] = value, variance, classes[t]
+                    last = block[t]
                     count += 1
         for c in range(n_classes):
             size = 0
@@ -310,7 +318,8 @@ def node_likelihoods(
 
     The relative residuals r_t = y_t / lambda_t - 1 are taken as normal with variance a_t + tau^2, a_t = (1 - p) / lambda_t,
     around a mean with prior N(prior_rate / rate - 1, prior_variance): with A = sum 1 / v, B = sum r / v, C = sum r^2 / v
-    the integral is closed. Left out are windows before a change of level (see `_new_level`) and those that are likelier
+    the integral is closed. Windows of one block are correlated: with the mean correlation c inside blocks of m windows
+    the mean has a share 1 / (1 + (m - 1) c) of its precision, the spread one of 1 / (1 + (m - 1) c^2). Left out are windows before a change of level (see `_new_level`) and those that are likelier
     damaged (relative deviation N(0, 0.5^2), share `damaged_share`) than not; what trimming takes from C is given back.
 
     Parameters
@@ -378,8 +387,9 @@ def node_likelihoods(
                 centre = _median(blocks, n - start, buffer)
                 for j in range(start, n):
                     z[j] -= centre * math.sqrt(size[j] + 0.375)
-        used = 0
-        typical = 0.0
+        used, n_blocks, last = 0, 0, -1
+        typical, pairs, weighted_squares = 0.0, 0.0, 0.0
+        block_sum, block_squares, block_size = 0.0, 0.0, 0
         for j in range(n):
             if window[j] < level_start[i]:
                 continue
@@ -402,16 +412,33 @@ def node_likelihoods(
             square[used] = r[j] * r[j] / inner
             typical += a[j]
             used += 1
+            if own_block[j] != last:
+                pairs += block_sum * block_sum - block_squares
+                weighted_squares += (block_size - 1) * block_squares
+                block_sum, block_squares, block_size = 0.0, 0.0, 0
+                last = own_block[j]
+                n_blocks += 1
+            standard = z[j] / math.sqrt(usual)
+            block_sum += standard
+            block_squares += standard * standard
+            block_size += 1
+        pairs += block_sum * block_sum - block_squares
+        weighted_squares += (block_size - 1) * block_squares
+        alike = min(max(pairs / weighted_squares, 0.0), 1.0) if weighted_squares > 0.0 else 0.0
+        more = used / max(n_blocks, 1) - 1.0
+        of_mean, of_spread = 1.0 / (1.0 + more * alike), 1.0 / (1.0 + more * alike * alike)
         typical = max(typical / max(used, 1), 1e-12)  # every window may be left out: then the prior stands alone
         prior_mean, s2 = prior_rate[i] / rate[i] - 1.0, prior_variance[i]
         for k in range(n_nodes):
             A, B, C, L = _node_sums(a, r, square, used, nodes[k], typical + nodes[k])
+            rest = C - B * B / A if used > 0 else 0.0  # sum of squares around the mean
+            A, B = A * of_mean, B * of_mean
             total = A + 1.0 / s2
             m = (B + prior_mean / s2) / total
             mean[place, k] = max(m, -0.99)
             variance[place, k] = 1.0 / total
-            gap = C + prior_mean * prior_mean / s2 - m * m * total
-            log_likelihood[place, k] = -0.5 * (L + math.log(1.0 + s2 * A) + gap)
+            off = (B / A - prior_mean) ** 2 * A / (1.0 + s2 * A) if used > 0 else 0.0
+            log_likelihood[place, k] = -0.5 * (of_spread * (L + rest) + math.log(1.0 + s2 * A) + off)
         n_used[place] = used
     return log_likelihood, mean, variance, n_used, informative, trimmed
 

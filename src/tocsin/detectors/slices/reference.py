@@ -67,6 +67,11 @@ class Reference:
         return len(self.indptr) - 1
 
     @property
+    def exposure_now(self) -> Floats:
+        """Exposure of every slice in the target; without a denominator 1."""
+        return np.nan_to_num(self.now_exposure) if self.has_denominator else np.ones(self.n_slices)
+
+    @property
     def arrays(self) -> tuple[Ints, Codes, Floats, Floats, Bools, Codes, Bools]:
         """What every pass of kernels/slice_history.py takes."""
         return self.indptr, self.position, self.amount, self.exposure, self.excluded, self.first, self.usable
