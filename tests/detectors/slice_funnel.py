@@ -9,7 +9,7 @@ DIMENSIONS = ["country", "app"]
 def funnel(
     seed=0, *, n_countries=12, n_apps=60, n_windows=28, tau=0.08, effect=None, views=600.0, damaged=0.0, freq="D"
 ):
-    """(reference, recent, slices): log-linear rates, gamma noise, a shared shock; effect = factor of every slice's rate."""
+    """(reference, recent, slices): log-linear rates, gamma noise, a shared shock; effect = factor of each rate."""
     random = np.random.default_rng(seed)
     n = n_countries * n_apps
     country, app = np.divmod(np.arange(n), n_apps)

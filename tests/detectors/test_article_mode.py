@@ -24,12 +24,12 @@ DAYS = pd.date_range("2026-01-05", periods=WINDOWS + 1, tz="UTC")
 @njit
 def independent_draws(n_slices, n_bootstrap, n, seed):
     """The places that the compiled generator draws after `seed`, slice by slice, resample by resample."""
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
     draws = np.empty((n_slices, n_bootstrap, n), np.int64)
     for i in range(n_slices):
         for b in range(n_bootstrap):
             for j in range(n):
-                draws[i, b, j] = np.random.randint(0, n)
+                draws[i, b, j] = np.random.randint(0, n)  # noqa: NPY002
     return draws
 
 
@@ -156,7 +156,7 @@ def test_the_output_is_the_articles_and_the_notes_state_the_price():
 
 
 def test_the_law_of_false_alarms():
-    """2 P(T_{n-1} > 2 sqrt((n - 1) / n) / sqrt(n + 1)): integrated by hand, and simulated through the detector's rule."""
+    """2 P(T_{n-1} > 2 sqrt((n - 1) / n) / sqrt(n + 1)): integrated by hand, and simulated with the detector."""
     from scipy import integrate, special
 
     for n, known in ((7, 0.54), (30, 0.73), (90, 0.84)):

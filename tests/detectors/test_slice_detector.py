@@ -1,4 +1,4 @@
-"""SliceDetector on data with known truth: what it flags, what it leaves alone, what it says about input it cannot use."""
+"""SliceDetector on data with known truth: what it flags, what it leaves alone, what it refuses."""
 
 import math
 from datetime import UTC, date, datetime
@@ -16,7 +16,8 @@ from tocsin.errors import InputError, NotEnoughData
 from tocsin.model import MISSING, SliceStatus
 
 CONTRACT = [
-    "window_start", *DIMENSIONS, "value", "expected", "lower", "upper", "p_value", "q_value", "anomaly_score", "flagged",
+    "window_start", *DIMENSIONS, "value", "expected", "lower", "upper", "p_value", "q_value", "anomaly_score",
+    "flagged",
 ]  # fmt: skip
 
 
@@ -224,7 +225,8 @@ def test_more_clicks_than_views_is_judged_as_counts(clean):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"mode": "calibrate"}, {"q": 0}, {"q": True}, {"direction": "sideways"}, {"adapt_after": 0}, {"min_expected": -1},
+        {"mode": "calibrate"}, {"q": 0}, {"q": True}, {"direction": "sideways"}, {"adapt_after": 0},
+        {"min_expected": -1},
         {"dimensions": "country"}, {"timezone": "Mars/Base"}, {"season": "weekly"}, {"season": ["3d"]}, {"depth": -1},
         {"n_bootstrap": 1}, {"bootstrap": "none"}, {"holidays": ["2026-01-01"]}, {"kpi": "a / b / c"}, {"kpi": 3},
     ],

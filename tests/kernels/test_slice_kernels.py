@@ -149,7 +149,8 @@ def one_slice(y, expected):
 def likelihoods(y, expected, nodes, run=7, share=0.01, tau2=0.01, prior_mean=1.02, prior_variance=0.3, start=-1):
     level_start = np.full(1, start, np.int32)
     found = node_likelihoods(
-        np.array([0]), np.ones(1), np.array([prior_mean]), np.array([prior_variance]), np.full(1, tau2), share, level_start,
+        np.array([0]), np.ones(1), np.array([prior_mean]), np.array([prior_variance]), np.full(1, tau2), share,
+        level_start,
         *one_slice(y, expected), np.ones(len(y)), np.empty((0, 0)), np.arange(len(y), dtype=np.int32), False, run,
         np.asarray(nodes), trim_table(),
     )  # fmt: skip
@@ -192,7 +193,7 @@ def test_a_new_level_replaces_the_old_one_after_the_stated_run(n_new, adapts):
     random = np.random.default_rng(5)
     expected = np.full(30, 300.0)
     y = random.poisson(np.where(np.arange(30) >= 30 - n_new, 150.0, 300.0)).astype(float)
-    (_, mean, _, used, _, _), start = likelihoods(y, expected, [0.0, 0.01], run=7)
+    (_, mean, *_), start = likelihoods(y, expected, [0.0, 0.01], run=7)
     assert (start == 30 - n_new) == adapts
     if adapts:
         assert mean[0, 0] == pytest.approx(-0.5, abs=0.05)

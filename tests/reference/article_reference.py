@@ -3,14 +3,6 @@
 import numpy as np
 
 
-def article_row(value, old, n_bootstrap, random):
-    """Bootstrapped mean and both ranges of one slice."""
-    means = []
-    for _ in range(n_bootstrap):
-        means.append(np.mean(random.choice(old, size=len(old), replace=True)))
-    return judged(value, np.array(means))
-
-
 def resampled_means(old, draws):
     """Means of the resamples whose places are given: draws (n_bootstrap, n)."""
     return np.array([np.mean([old[place] for place in resample]) for resample in draws])

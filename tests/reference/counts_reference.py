@@ -29,7 +29,7 @@ def sum_rows(group, window, values):
 
 
 def node_log_likelihood(y, expected, tau2, prior_mean, prior_variance, binomial_rate=0.0):
-    """log of the integral over the mean m of prod N(r_t; m, a_t + tau^2) N(m; prior) up to a constant, by quadrature."""
+    """log of the integral over the mean m of prod N(r_t; m, a_t + tau^2) N(m; prior), up to a constant."""
     r = y / expected - 1
     v = (1 - binomial_rate) / expected + tau2
 
