@@ -3,8 +3,9 @@
 Each group of slices (all countries; all apps; all country x app) gives an estimate, the weighted median of
 observed / expected, which slices that moved on their own do not move. But a local trouble of a large part of one
 dimension is inside every slice of the other dimensions: if one of six partners quadruples, every country is up. The
-group that fixes the troubled dimension is the only one whose median stays. So the estimate of the best-informed group is
-bounded, towards 1, by those of all other groups and `AGREEMENT` of their standard errors: what is truly common is in all.
+group that fixes the troubled dimension is the only one whose median stays. What is truly common is in all groups alike: so
+the estimate of the best-informed group holds as long as it agrees with every other group's, and otherwise the one that is
+nearest to 1.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ __all__ = ["TYPICAL_TAU2", "CommonFactor", "common_factor", "weighted_quantiles"
 TYPICAL_TAU2 = 0.01
 LEAST_FOR_FACTOR = 8.0
 """Expected amounts under it say nothing of the common factor; fewer independent slices than it make none."""
-LEAST_FOR_BOUND = 4.5
-"""A group of fewer independent slices bounds nothing: one troubled slice of four can move their median."""
+LEAST_FOR_BOUND = 3.0
+"""A group of fewer independent slices has no say: one troubled slice of two is half of them."""
 MOST_FOR_FACTOR, MOST_FOR_BOUND = 2_500, 500
 """More slices make the common factor no better: its error is then under .005."""
-AGREEMENT = 3.0
+AGREE, DISAGREE = 2.0, 3.0
+"""Two estimates agree up to the first number of standard errors of their difference and disagree beyond the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def common_factor(
 
 
 def _bounded(best: _Estimate, others: list[_Estimate]) -> tuple[Floats, Floats]:
-    """Log factor and variance: the best estimate, bounded towards 0 by what the other groups admit."""
+    """Log factor and variance: the best estimate, drawn towards 0 by the groups that disagree with it."""
     log, variance = best.log.copy(), best.variance
     for other in others:
         known = (best.n_independent[:-1] >= LEAST_FOR_FACTOR) & (other.n_independent[:-1] >= LEAST_FOR_BOUND)
@@ -152,10 +154,11 @@ def _bounded(best: _Estimate, others: list[_Estimate]) -> tuple[Floats, Floats]:
         scatter = 1.4826 * float(np.median(np.abs(gap - centre)))
         error = np.sqrt(np.maximum(scatter**2, other.typical_variance + best.typical_variance))
         own = other.log - centre
-        limit = np.where(log > 0, np.maximum(own + AGREEMENT * error, 0), np.minimum(own - AGREEMENT * error, 0))
-        beyond = (np.abs(log) > np.abs(limit)) & (other.n_independent >= LEAST_FOR_BOUND)
-        log = np.where(beyond, limit, log)
-        variance = np.where(beyond, error**2, variance)
+        own = np.where(own * log > 0, own, 0.0)  # estimates on both sides of 0 have 0 in common
+        beyond = np.divide(np.abs(log) - np.abs(own), error, out=np.zeros(len(log)), where=error > 0)
+        part = np.clip((beyond - AGREE) / (DISAGREE - AGREE), 0.0, 1.0) * (other.n_independent >= LEAST_FOR_BOUND)
+        log = log + part * (own - log)
+        variance = (1 - part) * variance + part * error**2
     return log, variance
 
 
