@@ -10,6 +10,10 @@ def tails(k, mu, phi):
     """(P(Y < k) + P(Y = k) / 2, P(Y > k) + P(Y = k) / 2) for variance mu + phi mu^2, phi >= 0."""
     law = stats.poisson(mu) if phi == 0 else stats.nbinom(1 / phi, 1 / (1 + mu * phi))
     half = law.pmf(k) / 2
+    if phi == 0 and mu > 1e5:  # SciPy's tails are off by some percent there, its probabilities are not
+        reach = int(40 * math.sqrt(mu))
+        below, above = np.arange(max(k - reach, 0), k), np.arange(k + 1, k + 1 + reach)
+        return law.pmf(below).sum() + half, law.pmf(above).sum() + half
     return law.cdf(k - 1) + half, law.sf(k) + half
 
 

@@ -60,17 +60,21 @@ def weighted_log_ratios(histories, now, rates, effects, on_odds, tau2, least):
     return found
 
 
-def profile(y, d, rate, factor, effect, classes, n_classes, on_odds, tau2):
-    """(precision, weighted residual) by class, sum of squares, number of windows of one slice."""
-    residual, variance, label = [], [], []
+def profile(y, d, rate, factor, effect, classes, n_classes, block, on_odds, tau2):
+    """(precision, weighted residual) by class, sum of squares, number of observations of one slice."""
+    runs = []  # windows in a row of one block and class are one observation
     for t in range(len(y)):
         q = rate_at(rate, factor[t] * math.exp(effect[t]), on_odds)
         expected = d[t] * q
         if d[t] > 0 and expected > 1e-9:
-            residual.append(y[t] / expected - 1)
-            variance.append((1 - q if on_odds else 1) / expected + tau2)
-            label.append(classes[t])
-    residual, variance, label = np.array(residual), np.array(variance), np.array(label)
+            seen = (y[t] / expected - 1, 1 / ((1 - q if on_odds else 1) / expected + tau2))
+            if runs and runs[-1][:2] == (block[t], classes[t]):
+                runs[-1][2].append(seen)
+            else:
+                runs.append((block[t], classes[t], [seen]))
+    residual = np.array([sum(r * w for r, w in run) / sum(w for _, w in run) for _, _, run in runs])
+    variance = np.array([1 / sum(w for _, w in run) for _, _, run in runs])
+    label = np.array([c for _, c, _ in runs])
     precision, weighted, square = np.zeros(n_classes), np.zeros(n_classes), 0.0
     for c in range(n_classes):
         own = label == c
