@@ -15,7 +15,7 @@ p-value says whether everything moved. Formulas and measurements: docs/explanati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class Judgement:
     judged       : indices for which below and above are known
     likelihood   : (n_judged, 1 + n_effects) of no effect and of each effect, float32
     n_windows    : reference windows used
+    scale        : amount of a pseudo-event (see amounts.py), empty for counts; `expected` is then an amount, all else not
     in_sample    : rate of every slice without season and common factor (for charts)
     """
 
@@ -64,6 +65,7 @@ class Judgement:
     in_sample: Floats
     factor: CommonFactor
     log_effect: Floats
+    scale: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def node_weights(lattice: Lattice, chosen: Ints, log_likelihood: Floats) -> Floats:

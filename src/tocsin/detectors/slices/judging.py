@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from tocsin.detectors.slices.amounts import in_scale, scales
 from tocsin.detectors.slices.calibrated import Judgement, judge_counts, rates_in
 from tocsin.detectors.slices.faithful import Article, article_scores, false_alarm_share
 from tocsin.detectors.slices.lattice import Lattice
@@ -43,9 +44,11 @@ class Nature:
     """What kind of numbers a KPI has, by the facts of a stretch of windows.
 
     on_odds : amounts are parts of exposures
+    is_sum : amounts of parts add up to that of the whole, and none is negative: sums of payments
     """
 
     is_count: bool
+    is_sum: bool
     on_odds: bool
     notes: tuple[str, ...]
 
@@ -56,6 +59,7 @@ class Prepared:
 
     tallies : int64 (4, n_windows + 1), running counts over the windows of facts, of fractional and of negative amounts,
         and of amounts that exceed their exposure
+    sums : (2, n_windows + 1), running sums of the total's amounts, and of the slices' that fix the first dimension only
     """
 
     facts: Facts
@@ -63,6 +67,7 @@ class Prepared:
     lattice: Lattice
     calendar: Calendar
     tallies: Ints
+    sums: Floats
 
     @classmethod
     def of(cls, facts: Facts, kpi: Kpi, calendar: Calendar) -> Prepared:
@@ -74,14 +79,30 @@ class Prepared:
             if which is None or which.any():
                 windows = facts.window if which is None else facts.window[which]
                 tallies[row, 1:] = np.cumsum(np.bincount(windows, minlength=facts.n_windows))
-        return cls(facts, kpi, Lattice.of(facts.codes), calendar, tallies)
+        lattice = Lattice.of(facts.codes)
+        sums = np.zeros((2, facts.n_windows + 1))
+        parts = [rows for group, rows in lattice.groups if group.bit_count() == 1][:1]
+        if fractional.any() and lattice.total >= 0 and parts:
+            owner = np.repeat(np.arange(facts.n_slices), np.diff(facts.indptr))
+            for row, members in enumerate((lattice.groups[0][1], parts[0])):
+                which = np.isin(owner, members)
+                by_window = np.bincount(facts.window[which], np.nan_to_num(amount[which]), facts.n_windows)
+                sums[row, 1:] = np.cumsum(by_window)
+        return cls(facts, kpi, lattice, calendar, tallies, sums)
 
     def nature(self, since: int, last: int) -> Nature:
         """Of the facts of the windows since .. last."""
         n_facts, fractions, negative, over = (int(n) for n in self.tallies[:, last + 1] - self.tallies[:, since])
         kpi, notes = self.kpi, []
         is_count = not fractions and not negative
-        if not is_count:
+        whole, parts = self.sums[:, last + 1] - self.sums[:, since]
+        # the parts of a mean add up to more; a source may have left out small parts of a sum
+        is_sum = not is_count and not negative and bool(0 < parts <= 1.001 * whole)
+        if is_sum:
+            notes.append(
+                f"{kpi.numerator} is a sum of payments ({fractions:,} fractional values): judged on their scale"
+            )
+        elif not is_count:
             counted = ((negative, "negative"), (fractions, "fractional"))
             what = " and ".join(f"{number:,} {word} values" for number, word in counted if number)
             notes.append(f"{kpi.numerator} is not a count ({what}): judged by a robust predictive interval")
@@ -89,7 +110,7 @@ class Prepared:
         if is_count and over:
             treated = "still parts of it" if on_odds else "not parts of it"
             notes.append(f"{kpi.numerator} exceeds {kpi.denominator} in {over:,} facts: taken as {treated}")
-        return Nature(is_count, on_odds, tuple(notes))
+        return Nature(is_count, is_sum, on_odds, tuple(notes))
 
 
 ABSENT: Mapping[str, Any] = {
@@ -161,27 +182,31 @@ class Judged:
             flat = [np.full(len(seen), a[shown]) for a in (self.scores.expected, self.scores.lower, self.scores.upper)]
             return windows, value, *flat
         rate = rates_in(self.counts, index, seen, self.on_odds, index == self.total)
+        unit = self.counts.scale[index] if self.counts.scale.size else 1.0
         expected = rate * d[seen]
         spread = self.counts.relative_variance[index]
         phi = np.full(len(seen), spread if np.isfinite(spread) else 0.0)
         low, high = interval(expected, phi, rate if self.on_odds else np.zeros(len(seen)))
-        return windows, value, rate, low / d[seen], high / d[seen]
+        return windows, value, rate * unit, low * unit / d[seen], high * unit / d[seen]
 
 
 def judge_calibrated(
     detector: SliceDetector, lattice: Lattice, nature: Nature, kpi: Kpi, reference: Reference, run_scale: float
 ) -> Judged:
     rules = Rules(detector.q, detector.direction, detector.min_expected, detector.min_relative, detector.min_absolute)
-    if not nature.is_count:
+    if not nature.is_count and not nature.is_sum:
         return _judge_measures(lattice, nature, kpi, reference, rules)
+    scale = scales(reference, lattice) if nature.is_sum else None
     judgement = judge_counts(
-        reference,
+        reference if scale is None else in_scale(reference, scale),
         lattice,
         on_odds=nature.on_odds,
         min_expected=detector.min_expected,
         adapt_after=max(3, math.ceil(detector.adapt_after * run_scale)),
         effects=effect_grid(detector.direction),
     )
+    if scale is not None:
+        judgement = replace(judgement, expected=judgement.expected * scale, scale=scale)
     scores = count_scores(judgement, reference, lattice, rules, nature.on_odds, kpi.denominator is not None)
     scores = replace(scores, notes=(*nature.notes, *scores.notes))
     return Judged(scores, reference, judgement.n_windows, judgement, nature.on_odds, lattice.total)

@@ -73,9 +73,10 @@ def count_scores(
     n = reference.n_slices
     exposure = np.nan_to_num(reference.now_exposure) if has_exposure else np.ones(n)
     amount = np.nan_to_num(reference.now_amount)
-    expected = judgement.expected
+    expected, scale = judgement.expected, judgement.scale if judgement.scale.size else 1.0
+    events = expected / scale
     status = np.full(n, SliceStatus.TESTED, np.int8)
-    status[~np.isfinite(judgement.below) | (expected < rules.min_expected)] = SliceStatus.BELOW_MINIMUM
+    status[~np.isfinite(judgement.below) | (events < rules.min_expected)] = SliceStatus.BELOW_MINIMUM
     status[judgement.n_windows < 3] = SliceStatus.NO_HISTORY
     status[exposure <= 0] = SliceStatus.ABSENT
     if not has_exposure:
@@ -89,8 +90,8 @@ def count_scores(
         place[judgement.judged] = np.arange(len(judgement.judged))
         q[tested], many = q_values(p[tested], judgement.likelihood[place[tested]], lattice.group[tested])
         notes = (_rule_note(lattice, many),)
-    variance = expected * (1 - judgement.rate) + expected**2 * judgement.relative_variance
-    low, high = interval(expected, judgement.relative_variance, judgement.rate)
+    variance = events * (1 - judgement.rate) + events**2 * judgement.relative_variance
+    low, high = (scale * end for end in interval(events, judgement.relative_variance, judgement.rate))
     with np.errstate(divide="ignore", invalid="ignore"):
         per = np.where(exposure > 0, exposure, np.nan)
         value = amount / per
@@ -107,7 +108,7 @@ def count_scores(
             amount=amount,
             exposure=exposure,
             expected_amount=expected,
-            deviation_sd=np.sqrt(variance),
+            deviation_sd=scale * np.sqrt(variance),
             share_of_total=share_of_total(amount, expected, lattice),
             common_factor=float(np.exp(judgement.factor.log[-1])),
             notes=notes,
