@@ -21,6 +21,8 @@ __all__ = ["beta_cdf", "count_log_pmf", "count_tails", "gamma_tails", "normal_cd
 _SUM_UP_TO_SD = 60.0
 _GAMMA_FROM = 2000.0
 """From this count on, a broad negative binomial is a gamma distribution to 1e-3 of its tails."""
+_SMALLEST_PMF = 1e-290
+"""A sum that begins with less would end in subnormal terms, which a ratio above 1/2 never makes smaller."""
 _POISSON = 1e-8
 _SQRT_HALF = math.sqrt(0.5)
 
@@ -196,12 +198,14 @@ def count_tails(k, mu, phi):
     scale = mu / (1.0 + mu * phi)
     pmf = math.exp(count_log_pmf(k, mu, phi))
     total, term = 0.0, pmf
+    if pmf < _SMALLEST_PMF:
+        return (0.0, 1.0) if k <= mu else (1.0, 0.0)
     if k <= mu:
         j = k
         while j > 0.0:
             term *= j / (scale * (1.0 + (j - 1.0) * phi))
             total += term
-            if not term > 1e-13 * total:  # also where all of it underflows
+            if not term > 1e-13 * total:
                 break
             j -= 1.0
         low = min(1.0, total + 0.5 * pmf)
