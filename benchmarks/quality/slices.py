@@ -2,8 +2,8 @@
 
     python benchmarks/quality/slices.py [--seeds 5] [--only NAME]
 
-Each scenario is run clean (shares of p under .05 and .01 by expected count, at leaf level and of the roll-ups) and with a
-50 % drop in 2 % of the leaf slices: false-discovery rate and power of the detector's q-values at .1, beside
+Each scenario is run clean (shares of p under .05 and .01 by expected count, at leaf level and of the roll-ups) and with
+a 50 % drop in 2 % of the leaf slices: false-discovery rate and power of the detector's q-values at .1, beside
 Benjamini-Hochberg on the same p-values, the article's rule (faithful mode), and a plain |z| > 2 or 2 x IQR fence of the
 old values.
 """

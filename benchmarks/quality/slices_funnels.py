@@ -1,8 +1,8 @@
 """Simulated funnels with known truth for the benchmark of the slices detector.
 
 Rates are gamma-distributed around a log-linear mean (not the detector's own assumptions: its predictive distribution
-is a mixture over tau^2 and its prior is normal), with a season whose phase differs by the first dimension, a shock shared
-by all slices in a window, damaged reference windows, and slices that are new.
+is a mixture over tau^2 and its prior is normal), with a season whose phase differs by the first dimension, a shock
+shared by all slices in a window, and damaged reference windows.
 """
 
 from __future__ import annotations

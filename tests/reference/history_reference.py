@@ -117,7 +117,7 @@ def node_likelihoods(
 ):
     """What is known under every node.
 
-    Returns (log likelihood, mean, variance of every node; windows used, informative, trimmed; first window of the newest
+    Returns (log likelihood, mean, variance of every node; windows used, informative, trimmed; first window of the new
     level; sum of squares under every node).
     """
     windows = [t for t in range(len(y)) if d[t] > 0]
