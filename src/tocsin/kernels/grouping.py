@@ -23,14 +23,31 @@ def rows_to_facts(group, window, n_groups, values):
     """
     n_measures, n_rows = values.shape
     indptr = np.zeros(n_groups + 1, np.int64)
+    last = np.zeros(n_groups, np.int64)
+    n_windows, in_order = 0, True
     for row in range(n_rows):
-        indptr[group[row] + 1] += 1
+        g, w = group[row], window[row]
+        indptr[g + 1] += 1
+        in_order = in_order and w >= last[g]
+        last[g] = w
+        n_windows = max(n_windows, w + 1)
     for i in range(n_groups):
         indptr[i + 1] += indptr[i]
+    order = np.empty(0 if in_order else n_rows, np.int64)
+    if not in_order:
+        begin = np.zeros(n_windows + 1, np.int64)
+        for row in range(n_rows):
+            begin[window[row] + 1] += 1
+        for w in range(n_windows):
+            begin[w + 1] += begin[w]
+        for row in range(n_rows):
+            order[begin[window[row]]] = row
+            begin[window[row]] += 1
     place = indptr[:-1].copy()
     out_window = np.empty(n_rows, np.int32)
     out = np.empty((n_measures, n_rows))
-    for row in range(n_rows):
+    for k in range(n_rows):
+        row = k if in_order else order[k]
         to = place[group[row]]
         place[group[row]] += 1
         out_window[to] = window[row]
@@ -38,19 +55,9 @@ def rows_to_facts(group, window, n_groups, values):
             out[m, to] = values[m, row]
     size = 0
     for i in range(n_groups):
-        first, last = indptr[i], indptr[i + 1]
-        in_order = True
-        for j in range(first + 1, last):
-            if out_window[j] < out_window[j - 1]:
-                in_order = False
-                break
-        if not in_order:
-            order = first + np.argsort(out_window[first:last], kind="mergesort")
-            out_window[first:last] = out_window[order]
-            for m in range(n_measures):
-                out[m, first:last] = out[m, order]
+        first, end = indptr[i], indptr[i + 1]
         start = size
-        for j in range(first, last):
+        for j in range(first, end):
             if size > start and out_window[size - 1] == out_window[j]:
                 for m in range(n_measures):
                     out[m, size - 1] += out[m, j]
@@ -63,6 +70,18 @@ def rows_to_facts(group, window, n_groups, values):
         indptr[i] = start
     indptr[n_groups] = size
     return indptr, out_window[:size].copy(), out[:, :size].copy()
+
+
+@njit(cache=True, nogil=True)
+def _first_from(window, begin, end, wanted):
+    """Place of the first of the ascending window[begin:end] that is at least `wanted`; `end` if none is."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if window[middle] < wanted:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
 
 
 @njit(cache=True, nogil=True)
@@ -118,7 +137,7 @@ def seen_between(indptr, window, since, last):
     for i in range(n_slices):
         begin, end = indptr[i], indptr[i + 1]
         if end > begin and window[begin] <= last and window[end - 1] >= since:
-            place = begin + np.searchsorted(window[begin:end], since)
+            place = _first_from(window, begin, end, since)
             seen[i] = place < end and window[place] <= last
     return seen
 
@@ -166,16 +185,16 @@ def select_windows(indptr, window, position, target, amount, exposure, excluded,
     for i in range(n_slices):
         begin, end = indptr[i], indptr[i + 1]
         if since > 0:
-            begin += np.searchsorted(window[begin:end], since)
+            begin = _first_from(window, begin, end, since)
         if end > begin:
             first[i] = next_position[window[begin]]
-        low = begin + np.searchsorted(window[begin:end], first_window)
+        low = _first_from(window, begin, end, first_window)
         for fact in range(low, end):
             w = window[fact]
             if w == target:
                 now_amount[i] = amount[fact]
                 now_exposure[i] = exposure[fact] if has_exposure else 1.0
-            if w >= target or w > last_window and w > target:
+            if w >= target:
                 break
             if position[w] >= 0:
                 out_position[size] = position[w]

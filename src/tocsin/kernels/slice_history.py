@@ -33,7 +33,7 @@ RATIO_RANGE = 4.0
 """The histogram of log(observed / expected) spans -RATIO_RANGE .. RATIO_RANGE."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d):
     n = len(usable)
     if len(exposure) > 0:
@@ -55,7 +55,7 @@ def _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d):
             d[t] = weight
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rate_at(p, f, on_odds):
     return p * f / (1.0 - p + p * f) if on_odds else p * f
 
@@ -127,7 +127,6 @@ def ratio_histogram(
     return histogram
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def trim_table():
     """E[z^2 | |z| < c] of a normal z for c = 0, 0.1, … 8: what trimming takes from a variance."""
     table = np.ones(81)
@@ -139,7 +138,7 @@ def trim_table():
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sort(values, n):
     for j in range(1, n):
         value, k = values[j], j - 1
@@ -157,7 +156,7 @@ def _median(values, n, buffer):
     return 0.5 * (buffer[(n - 1) // 2] + buffer[n // 2])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rough_log(x):
     """log x for x >= 1 within 2 % of itself: Pade on the mantissa after halving by powers of 16."""
     shift = 0.0

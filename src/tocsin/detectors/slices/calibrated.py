@@ -32,6 +32,8 @@ __all__ = ["NODES", "CommonFactor", "Judgement", "common_factor", "judge_counts"
 
 NODES: Floats = np.concatenate([[0.0], (0.008 * 1.4 ** np.arange(17)) ** 2])
 """Grid of tau^2: 0 and tau from .008 to 1.74."""
+GRIDS = (NODES[::3].copy(), NODES[::2].copy(), NODES)
+"""The first passes need the rate and the damage only; copies, so that the kernel is compiled for one layout."""
 MOST_FOR_PRIOR = 4_000
 NODE_PRIOR = 10.0
 """Pseudo-counts spread evenly over the nodes: a level with few slices has a nearly flat prior."""
@@ -118,7 +120,7 @@ def judge_counts(
         tau2 = np.full(n_slices, TYPICAL_TAU2)
         level_start = np.full(n_slices, -1, np.int32)
         share = FIRST_DAMAGE
-        for nodes in (NODES[::3], NODES[::2], NODES):
+        for nodes in GRIDS:
             likelihood, mean, error, used, informative, trimmed = node_likelihoods(
                 chosen, rate, prior, variance, tau2, share, level_start, *common, nodes, TRIMMED
             )

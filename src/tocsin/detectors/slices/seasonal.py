@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tocsin.detectors.slices.common_factor import TYPICAL_TAU2, CommonFactor
 from tocsin.detectors.slices.lattice import Lattice
@@ -12,7 +13,7 @@ from tocsin.model import Floats, Ints
 
 __all__ = ["NONE", "seasonal_effects"]
 
-NONE: Floats = np.empty((0, 0))
+NONE: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
 
 
 def seasonal_effects(
