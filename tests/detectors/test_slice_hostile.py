@@ -17,7 +17,8 @@ KINDS = {
 }
 NAMES = [
     "it's", 'a "b"', "`tick`", "line\nbreak", "tab\t", "<script>alert(1)</script>", "[bold]x[/bold]", "{{ 7 * 7 }}",
-    "💥", "👩‍👩‍👧", "\u202eevil", "\x1b[31mred", "nul\x00byte", "x" * 10_000, "", " ", "NULL", "None", "nan", "-1", "a,b;c",
+    "💥", "👩‍👩‍👧", "\u202eevil", "\x1b[31mred", "nul\x00byte", "x" * 10_000, "", " ", "NULL", "None", "nan",
+    "-1", "a,b;c",
     "'; DROP TABLE runs; --", "=1+1", MISSING,
 ]  # fmt: skip
 N_DAYS = 16
