@@ -127,7 +127,7 @@ def test_the_way_through_with_names_that_are_markup(call, project):
     assert MARKUP in page
     exported = call("export", "backup")
     assert exported.status == 0
-    assert len(pd.read_parquet(project / "backup" / "incidents.parquet")) >= 1
+    assert len(pd.read_parquet(project / "backup" / "incident.parquet")) >= 1
     again = call("run", "--at", at)
     assert "1 unchanged" in again.text
     assert again.status == 0
