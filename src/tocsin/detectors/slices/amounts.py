@@ -45,7 +45,7 @@ def scales(reference: Reference, lattice: Lattice) -> Floats:
     counted = in_scale(reference, scale)
     factor = common_factor(counted, lattice, False, NONE)
     amount, exposure, _, n_used = slice_totals(*counted.arrays, np.exp(factor.log[:-1]))
-    rate, _, _ = shrunk_rates(lattice, amount, exposure, n_used, reference.has_denominator)
+    rate, _, _ = shrunk_rates(lattice, amount, exposure, n_used, reference.has_denominator, scale)
     known = np.flatnonzero((n_used >= 3) & (rate > 0))
     effects, _ = seasonal_effects(counted, lattice, rate, factor, False, known)
     log = factor.log[None, :-1] + (effects[:, :-1] if effects.size else 0.0)

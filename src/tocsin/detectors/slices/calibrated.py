@@ -85,14 +85,21 @@ def node_weights(lattice: Lattice, chosen: Ints, log_likelihood: Floats) -> Floa
 
 
 def judge_counts(
-    reference: Reference, lattice: Lattice, *, on_odds: bool, min_expected: float, adapt_after: int, effects: Floats
+    reference: Reference,
+    lattice: Lattice,
+    *,
+    on_odds: bool,
+    min_expected: float,
+    adapt_after: int,
+    effects: Floats,
+    unit: Floats | None = None,
 ) -> Judgement:
     """Predictive tail probabilities of every slice with enough expected counts (`min_expected`)."""
     n, n_slices = reference.n_windows, reference.n_slices
     has_exposure = reference.has_denominator
     factor = common_factor(reference, lattice, on_odds, NONE)
     amount, exposure, _, n_used = slice_totals(*reference.arrays, np.exp(factor.log[:n]))
-    rate, prior, variance = shrunk_rates(lattice, amount, exposure, n_used, has_exposure)
+    rate, prior, variance = shrunk_rates(lattice, amount, exposure, n_used, has_exposure, unit)
     now_y, now_d = np.nan_to_num(reference.now_amount), reference.exposure_now
     judged = np.flatnonzero((n_used >= 3) & (now_d * rate * np.exp(factor.log[n]) >= 0.8 * min_expected) & (now_d > 0))
     if lattice.total >= 0 and n_used[lattice.total] >= 3 and lattice.total not in judged and now_d[lattice.total] > 0:

@@ -204,6 +204,7 @@ def judge_calibrated(
         min_expected=detector.min_expected,
         adapt_after=max(3, math.ceil(detector.adapt_after * run_scale)),
         effects=effect_grid(detector.direction),
+        unit=scale,
     )
     if scale is not None:
         judgement = replace(judgement, expected=judgement.expected * scale, scale=scale)
