@@ -66,8 +66,7 @@ def histories(draw):
         "log_effect": log_effect,
         "effect": log_effect.astype(float) if log_effect.size else np.zeros((n_slices, n + 1)),
         "classes": random.integers(0, 3, n).astype(np.int32),
-        "block": np.arange(n, dtype=np.int32),
-        "days": np.sort(random.integers(0, draw(st.sampled_from([4, 200])), n)).astype(np.int32),
+        "block": np.sort(random.integers(0, draw(st.sampled_from([4, 200])), n)).astype(np.int32),
         "on_odds": on_odds,
         "now": (np.minimum(random.poisson(5, n_slices), 9).astype(float), np.full(n_slices, 9.0)),
         "n_slices": n_slices,
@@ -126,14 +125,14 @@ def test_the_histogram_holds_every_weight_in_its_bin(history, least):
 def test_profiles(history, tau2):
     chosen = np.arange(history["n_slices"])[::-1].copy()
     precision, weighted, square, n_used = profile_sums(
-        chosen, history["rate"], history["log_effect"], history["classes"], 3, history["days"],
+        chosen, history["rate"], history["log_effect"], history["classes"], 3, history["block"],
         *history["arrays"], history["factor"], history["on_odds"], tau2,
     )  # fmt: skip
     for place, i in enumerate(chosen):
         y, d = literal.dense(i, *history["arrays"])
         wanted = literal.profile(
             y, d, history["rate"][i], history["factor"], history["effect"][i], history["classes"], 3,
-            history["days"], history["on_odds"], tau2,
+            history["block"], history["on_odds"], tau2,
         )  # fmt: skip
         assert precision[place] == pytest.approx(wanted[0], rel=1e-5)
         assert weighted[place] == pytest.approx(wanted[1], rel=1e-5, abs=1e-6 * precision[place].max())

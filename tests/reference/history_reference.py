@@ -112,6 +112,17 @@ def new_level(z, block, scale, run):
     return starts[cut]
 
 
+def block_shares(standard, block):
+    """Shares of their precision that the mean and the spread keep, because values of one block are correlated."""
+    starts = [0, *(j for j in range(1, len(block)) if block[j] != block[j - 1])]
+    parts = np.split(standard, starts[1:])
+    pairs = sum(float(np.sum(np.outer(part, part)) - np.sum(part**2)) for part in parts)
+    possible = sum((len(part) - 1) * float(np.sum(part**2)) for part in parts)
+    alike = min(max(pairs / possible, 0.0), 1.0) if possible > 0 else 0.0
+    more = len(block) / len(starts) - 1 if block else -1.0
+    return 1 / (1 + more * alike), 1 / (1 + more * alike**2)
+
+
 def node_likelihoods(
     y, d, rate, prior_rate, prior_variance, tau2, share, known_start, factor, effect, block, on_odds, run, nodes
 ):
@@ -140,7 +151,7 @@ def node_likelihoods(
         z[start:] -= centre * root[start:]
     elif known_start >= 0:
         start = sum(t < known_start for t in windows)
-    used, squares, informative, trimmed = [], [], 0, 0
+    used, squares, standard, informative, trimmed = [], [], [], 0, 0
     for j in range(start, len(windows)):
         usual = a[j] * expected[j] + expected[j] * tau2
         damaged = usual + 0.25 * expected[j]
@@ -153,16 +164,22 @@ def node_likelihoods(
             trimmed += shows
             continue
         used.append(j)
+        standard.append(z[j] / math.sqrt(usual))
         squares.append(r[j] ** 2 / square_inside(min(math.sqrt(cut / usual), 8)))
+    of_mean, of_spread = block_shares(np.array(standard), [block[windows[j]] for j in used])
     log_likelihood, mean, variance, sums = [], [], [], []
     for node in nodes:
         v = a[used] + node
-        total = (1 / v).sum() + 1 / prior_variance
         shift = prior_rate / rate - 1
-        m = ((r[used] / v).sum() + shift / prior_variance) / total
+        own = (r[used] / v).sum() / (1 / v).sum() if used else 0.0
+        precision = of_mean * (1 / v).sum()
+        total = precision + 1 / prior_variance
+        m = (own * precision + shift / prior_variance) / total
         sums.append((np.array(squares) / v).sum())
-        gap = sums[-1] + shift**2 / prior_variance - m**2 * total
-        log_likelihood.append(-0.5 * (np.log(v).sum() + math.log(prior_variance * total) + gap))
+        around = sums[-1] - own**2 * (1 / v).sum()
+        off = (own - shift) ** 2 / (prior_variance + 1 / precision) if used else 0.0
+        spread = of_spread * (np.log(v).sum() + around)
+        log_likelihood.append(-0.5 * (spread + math.log(1 + prior_variance * precision) + off))
         mean.append(max(m, -0.99))
         variance.append(1 / total)
     first = windows[start] if known_start < 0 and len(windows) >= 3 else max(known_start, 0)
