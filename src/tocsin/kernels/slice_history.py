@@ -346,6 +346,9 @@ def node_likelihoods(
     own_block = np.empty(n_windows, np.int32)
     odds_damage = math.log((1.0 - damaged_share) / damaged_share) - TRIM_EARLY
     informative, trimmed = 0, 0
+    several = False  # whether any block has several windows
+    for t in range(1, n_windows):
+        several = several or block[t] == block[t - 1]
     for place in range(len(chosen)):
         i = chosen[place]
         _load(i, indptr, position, amount, exposure, excluded, first, usable, y, d)
@@ -411,6 +414,8 @@ def node_likelihoods(
             square[used] = r[j] * r[j] / inner
             typical += a[j]
             used += 1
+            if not several:
+                continue
             if own_block[j] != last:
                 pairs += block_sum * block_sum - block_squares
                 weighted_squares += (block_size - 1) * block_squares
@@ -424,7 +429,7 @@ def node_likelihoods(
         pairs += block_sum * block_sum - block_squares
         weighted_squares += (block_size - 1) * block_squares
         alike = min(max(pairs / weighted_squares, 0.0), 1.0) if weighted_squares > 0.0 else 0.0
-        more = used / max(n_blocks, 1) - 1.0
+        more = used / n_blocks - 1.0 if n_blocks > 0 else 0.0
         of_mean, of_spread = 1.0 / (1.0 + more * alike), 1.0 / (1.0 + more * alike * alike)
         typical = max(typical / max(used, 1), 1e-12)  # every window may be left out: then the prior stands alone
         prior_mean, s2 = prior_rate[i] / rate[i] - 1.0, prior_variance[i]

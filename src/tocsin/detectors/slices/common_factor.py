@@ -128,7 +128,7 @@ def common_factor(
         n_independent = information * len(chosen) / max(float(information.max()), 1e-12)
         return _Estimate(log, (high - low) / 1.349, np.maximum(n_independent, 1.0))
 
-    for step in range(2):
+    for step in range(2 if start is None else 1):
         amount, exposure, _, n_used = slice_totals(*reference.arrays, factor)
         groups = _groups(lattice, amount, n_used)
         if not groups:
