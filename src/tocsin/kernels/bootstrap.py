@@ -1,6 +1,7 @@
 """Bootstrap of the mean of a slice's old values, as the article does it, for many slices at once.
 
-shared      : one matrix of multinomial weights for all slices with n values; each slice's means are exact bootstrap means,
+shared      : one matrix of multinomial weights for all slices with n values; each slice's means are exact bootstrap
+means,
               dependent between slices only. A matrix product in place of resampling.
 independent : resamples of its own for every slice.
 """
@@ -23,14 +24,14 @@ def shared_weights(n_values: int, n_bootstrap: int, random: np.random.Generator)
 @njit(cache=True, nogil=True)
 def independent_means(values, n_bootstrap, seed):
     """Bootstrapped means (n_slices, n_bootstrap) of the rows of `values`, each with draws of its own."""
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (inside a kernel there is no other)
     n_slices, n = values.shape
     means = np.empty((n_slices, n_bootstrap))
     for i in range(n_slices):
         for b in range(n_bootstrap):
             total = 0.0
             for _ in range(n):
-                total += values[i, np.random.randint(0, n)]
+                total += values[i, np.random.randint(0, n)]  # noqa: NPY002
             means[i, b] = total / n
     return means
 
@@ -60,7 +61,7 @@ def _select(values, low, high, k):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def order_statistics(means, first, third):
-    """Mean, population deviation and two quantiles (linear between order statistics) of each row; rows are reordered."""
+    """Mean, population deviation, two quantiles (linear between order statistics) of each row; rows are reordered."""
     n_slices, n = means.shape
     result = np.empty((n_slices, 4))
     for i in range(n_slices):

@@ -157,7 +157,8 @@ def select_windows(indptr, window, position, target, amount, exposure, excluded,
     Returns
     -------
     indptr, position, amount, exposure, left_out of the reference; then for each slice its amount and exposure in the
-    target (NaN where there is no fact) and the first reference position at or after its first fact (n_reference if none)
+    target (NaN where there is no fact) and the first reference position at or after its first fact (n_reference if
+    none)
     """
     n_slices = len(indptr) - 1
     has_exposure, has_excluded = len(exposure) > 0, len(excluded) > 0

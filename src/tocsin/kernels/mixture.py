@@ -97,8 +97,8 @@ def predictive_tails(y, base, rate, on_odds, weight, mean, variance, nodes, extr
 def effect_likelihoods(y, base, rate, on_odds, weight, mean, variance, nodes, extra_variance, factors):
     """Likelihood of `y` if the expected count were multiplied by each of `factors`, integrated over the nodes of tau^2.
 
-    On the scale of square roots, 2 sqrt(y + 3/8), where a count of variance mu + phi mu^2 is nearly normal with variance
-    1 + phi mu (Anscombe 1948). Arguments as in `predictive_tails`; factors (n_factors,), 1 = as expected.
+    On the scale of square roots, 2 sqrt(y + 3/8), where a count of variance mu + phi mu^2 is nearly normal with
+    variance 1 + phi mu (Anscombe 1948). Arguments as in `predictive_tails`; factors (n_factors,), 1 = as expected.
 
     Returns
     -------

@@ -1,4 +1,5 @@
-"""Passes over the reference windows of many slices of a count KPI: rates, the common factor, seasonal profiles, dispersion.
+"""Passes over the reference windows of many slices of a count KPI: rates, the common factor, seasonal profiles,
+dispersion.
 
 Every pass walks compressed rows: the facts of slice i are ``indptr[i]:indptr[i + 1]`` of `position` (place among the
 reference windows), `amount` and `exposure`. An empty `exposure` means a KPI without a denominator: every usable window
@@ -6,7 +7,8 @@ from a slice's first on has exposure 1, and no fact means an amount of 0. With a
 
 Words and symbols: y amount, d exposure, p rate, f factor of a window, lambda = expected amount, tau^2 variance of a
 slice's rate from window to window relative to its square. `on_odds` says that amounts are parts of exposures (clicks of
-views): a factor then multiplies the odds of the rate, so that no rate leaves [0, 1], and counts are binomial, not Poisson.
+views): a factor then multiplies the odds of the rate, so that no rate leaves [0, 1], and counts are binomial, not
+Poisson.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 __all__ = [
@@ -116,10 +119,7 @@ def ratio_histogram(
             expected = d[t] * q
             if expected < least:
                 continue
-            if on_odds:
-                ratio = y[t] * (1.0 - q) / max((d[t] - y[t]) * q, 1e-300)
-            else:
-                ratio = y[t] / expected
+            ratio = y[t] * (1.0 - q) / max((d[t] - y[t]) * q, 1e-300) if on_odds else y[t] / expected
             place = 0
             if ratio > 0.0:
                 place = min(max(int((math.log(ratio) + RATIO_RANGE) * scale), 0), RATIO_BINS - 1)
@@ -127,7 +127,7 @@ def ratio_histogram(
     return histogram
 
 
-def trim_table():
+def trim_table() -> npt.NDArray[np.float64]:
     """E[z^2 | |z| < c] of a normal z for c = 0, 0.1, … 8: what trimming takes from a variance."""
     table = np.ones(81)
     for k in range(1, 81):
@@ -245,7 +245,8 @@ def profile_sums(
 def _new_level(z, block, n, scale, run, blocks, sizes, buffer):
     """First index of the newest level: the split with the largest two-sample statistic, if that is beyond 5.
 
-    A level has at least `run` blocks; values are clipped at 5 deviations, whose `scale` is that of successive differences.
+    A level has at least `run` blocks; values are clipped at 5 deviations, whose `scale` is that of successive
+    differences.
     """
     centre = _median(z, n, buffer)
     n_blocks = 0
@@ -311,15 +312,17 @@ def _node_sums(a, r, square, n, tau2, centre):
 @njit(cache=True, nogil=True, error_model="numpy")
 def node_likelihoods(
     chosen, rate, prior_rate, prior_variance, tau2_of, damaged_share, level_start,
-    indptr, position, amount, exposure, excluded, first, usable, factor, log_effect, block, on_odds, run, nodes, trimmed_square,
+    indptr, position, amount, exposure, excluded, first, usable, factor, log_effect, block, on_odds, run, nodes,
+    trimmed_square,
 ):  # fmt: skip
     """Log likelihood of each slice's reference under every tau^2 of `nodes`, its rate integrated out.
 
-    The relative residuals r_t = y_t / lambda_t - 1 are taken as normal with variance a_t + tau^2, a_t = (1 - p) / lambda_t,
-    around a mean with prior N(prior_rate / rate - 1, prior_variance): with A = sum 1 / v, B = sum r / v, C = sum r^2 / v
-    the integral is closed. Windows of one block are correlated: with the mean correlation c inside blocks of m windows
-    the mean has a share 1 / (1 + (m - 1) c) of its precision, the spread one of 1 / (1 + (m - 1) c^2). Left out are windows before a change of level (see `_new_level`) and those that are likelier
-    damaged (relative deviation N(0, 0.5^2), share `damaged_share`) than not; what trimming takes from C is given back.
+    The relative residuals r_t = y_t / lambda_t - 1 are taken as normal with variance a_t + tau^2, a_t = (1 - p) /
+    lambda_t, around a mean with prior N(prior_rate / rate - 1, prior_variance): with A = sum 1 / v, B = sum r / v, C =
+    sum r^2 / v the integral is closed. Windows of one block are correlated: with the mean correlation c inside blocks
+    of m windows the mean has a share 1 / (1 + (m - 1) c) of its precision, the spread one of 1 / (1 + (m - 1) c^2).
+    Left out are windows before a change of level (see `_new_level`) and those that are likelier damaged (relative
+    deviation N(0, 0.5^2), share `damaged_share`) than not; what trimming takes from C is given back.
 
     Parameters
     ----------

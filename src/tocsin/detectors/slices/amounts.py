@@ -1,9 +1,9 @@
 """Amounts that are sums of payments (revenue) as counts of pseudo-events: amount / scale, the scale learned.
 
 A sum of payments has a variance made of a part that grows with its mean, as counts do (the number of payments and
-their sizes: compound Poisson, variance = E[X^2] / E[X] times the mean), and a part that grows with its square. Divided by a
-scale that makes the first part equal to the mean it is judged as counts are: level x season x common factor, shrunk over
-the slices of a level, heavy tails by the mixture over tau^2.
+their sizes: compound Poisson, variance = E[X^2] / E[X] times the mean), and a part that grows with its square. Divided
+by a scale that makes the first part equal to the mean it is judged as counts are: level x season x common factor,
+shrunk over the slices of a level, heavy tails by the mixture over tau^2.
 
 The scale of a slice is a half of variance / mean of its reference windows, shrunk over the slices of its level (Smyth
 2004) on the logarithmic scale; what the half leaves is learned as tau^2, which can only add.

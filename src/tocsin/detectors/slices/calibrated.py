@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tocsin.detectors.slices.common_factor import TYPICAL_TAU2, CommonFactor, common_factor, weighted_quantiles
+from tocsin.detectors.slices.common_factor import TYPICAL_TAU2, CommonFactor, Singles, common_factor, weighted_quantiles
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.rates import shrunk_rates
 from tocsin.detectors.slices.reference import Reference
@@ -52,7 +52,7 @@ class Judgement:
     judged       : indices for which below and above are known
     likelihood   : (n_judged, 1 + n_effects) of no effect and of each effect, float32
     n_windows    : reference windows used
-    scale        : amount of a pseudo-event (see amounts.py), empty for counts; `expected` is then an amount, all else not
+    scale        : amount of a pseudo-event (see amounts.py), empty for counts; then `expected` alone is an amount
     in_sample    : rate of every slice without season and common factor (for charts)
     """
 
@@ -66,7 +66,7 @@ class Judgement:
     n_windows: Ints
     in_sample: Floats
     factor: CommonFactor
-    log_effect: Floats
+    log_effect: Singles
     scale: Floats = field(default_factory=lambda: np.empty(0))
 
 
@@ -167,7 +167,7 @@ def _at(rate: Floats, factor: Floats, on_odds: bool) -> Floats:
 
 
 def rates_in(judgement: Judgement, index: int, places: Ints, on_odds: bool, is_total: bool) -> Floats:
-    """Expected rate of one slice in some reference windows: its rate, season and (but for the total) the common factor."""
+    """Expected rate of one slice in some reference windows: rate x season x (but for the total) common factor."""
     log = np.zeros(len(places)) if is_total else judgement.factor.log[places]
     if judgement.log_effect.size:
         log = log + judgement.log_effect[index, places]

@@ -3,9 +3,9 @@
 Each group of slices (all countries; all apps; all country x app) gives an estimate, the weighted median of
 observed / expected, which slices that moved on their own do not move. But a local trouble of a large part of one
 dimension is inside every slice of the other dimensions: if one of six partners quadruples, every country is up. The
-group that fixes the troubled dimension is the only one whose median stays. What is truly common is in all groups alike: so
-the estimate of the best-informed group holds as long as it agrees with every other group's, and otherwise the one that is
-nearest to 1.
+group that fixes the troubled dimension is the only one whose median stays. What is truly common is in all groups alike:
+so the estimate of the best-informed group holds as long as it agrees with every other group's, and otherwise the one
+that is nearest to 1.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.reference import Reference
 from tocsin.kernels.slice_history import RATIO_BINS, RATIO_RANGE, ratio_histogram, slice_totals
-from tocsin.model import Floats, Ints
+from tocsin.model import Bools, Floats, Ints
 
-__all__ = ["TYPICAL_TAU2", "CommonFactor", "common_factor", "weighted_quantiles"]
+Singles = npt.NDArray[np.float32]
+
+__all__ = ["TYPICAL_TAU2", "CommonFactor", "Singles", "common_factor", "weighted_quantiles"]
 
 TYPICAL_TAU2 = 0.01
 LEAST_FOR_FACTOR = 8.0
@@ -45,7 +48,7 @@ class CommonFactor:
 
 
 def weighted_quantiles(histogram: Floats, shares: tuple[float, ...]) -> Floats:
-    """Quantiles of each row of a histogram over [-RATIO_RANGE, RATIO_RANGE), linear within a bin; (n_rows, n_shares)."""
+    """Quantiles (n_rows, n_shares) of each row of a histogram over [-RATIO_RANGE, RATIO_RANGE), linear within a bin."""
     cumulated = np.cumsum(histogram, axis=1)
     rows = np.arange(len(histogram))
     result = np.zeros((len(histogram), len(shares)))
@@ -61,7 +64,7 @@ def weighted_quantiles(histogram: Floats, shares: tuple[float, ...]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """One group's log factor, the spread of its slices around it, and how many independent slices made it, per window."""
+    """Per window one group's log factor, the spread of its slices around it, how many independent slices made it."""
 
     log: Floats
     spread: Floats
@@ -104,7 +107,7 @@ def _largest(rows: Ints, size: Floats, most: int) -> Ints:
 
 
 def common_factor(
-    reference: Reference, lattice: Lattice, on_odds: bool, log_effect: Floats, start: CommonFactor | None = None
+    reference: Reference, lattice: Lattice, on_odds: bool, log_effect: Singles, start: CommonFactor | None = None
 ) -> CommonFactor:
     """The factor shared by all slices in each window; none where no group has enough independent slices.
 
@@ -162,7 +165,7 @@ def _bounded(best: _Estimate, others: list[_Estimate]) -> tuple[Floats, Floats]:
     return log, variance
 
 
-def _shrunk(log: Floats, variance: Floats, usable: Floats) -> CommonFactor:
+def _shrunk(log: Floats, variance: Floats, usable: Bools) -> CommonFactor:
     n = len(log) - 1
     own = float(np.var(log[:n][usable])) if usable.any() else 0.0
     error = float(np.mean(variance[:n][usable])) if usable.any() else 0.0

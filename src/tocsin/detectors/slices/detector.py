@@ -76,7 +76,8 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
     --------
     >>> import pandas as pd
     >>> days = pd.date_range("2026-01-05", periods=31, tz="UTC")
-    >>> table = pd.DataFrame({"window_start": days, "country": "DE", "views": 10_000, "clicks": [500, 510, 490] * 10 + [300]})
+    >>> table = pd.DataFrame({"window_start": days, "country": "DE", "views": 10_000})
+    >>> table["clicks"] = [500, 510, 490] * 10 + [300]
     >>> detector = SliceDetector(kpi="clicks / views", dimensions=["country"])
     >>> result = detector.fit(table[:30]).score(table[30:])
     >>> result[["country", "value", "flagged"]].values.tolist()[1]
@@ -126,8 +127,8 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         reference : pandas, Polars or Arrow table
-            Columns window_start (aware times), the dimensions, the KPI's measures (summed). Rows of one window and slice
-            are summed; a null in a dimension is the value "(missing)".
+            Columns window_start (aware times), the dimensions, the KPI's measures. Rows of one window and slice are
+            summed; a null in a dimension is the value "(missing)".
         y : ignored
 
         Raises
@@ -158,9 +159,9 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         A table of the kind of `recent`: for each window one row a slice at every level (null = rolled up), the total
-        first; a leaf slice without rows in the window has none. Columns: window_start, the dimensions, value, expected,
-        lower, upper, p_value, q_value, anomaly_score, flagged, amount, expected_amount, share_of_total, status; in faithful
-        mode also actual_value, bootstrapped_mean, within_z_score_range, within_iqr_range.
+        first; a leaf slice without rows in the window has none. Columns: window_start, the dimensions, value,
+        expected, lower, upper, p_value, q_value, anomaly_score, flagged, amount, expected_amount, share_of_total,
+        status; in faithful mode also actual_value, bootstrapped_mean, within_z_score_range, within_iqr_range.
         """
         return self._table(recent, explain=False)
 
@@ -311,9 +312,10 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
     def _prepare(self, facts: Facts) -> Prepared:
         known: Prepared | None = getattr(self, "_prepared", None)
         key = (str(read_kpi(self.kpi)), self.timezone, tuple(self.holidays))
-        if known is None or known.facts is not facts or self._prepared_for != key:
+        if known is None or known.facts is not facts or getattr(self, "_prepared_for", None) != key:
             calendar = Calendar.of(facts, self.timezone, self.holidays)
-            self._prepared = known = Prepared.of(facts, read_kpi(self.kpi), calendar)
+            known = Prepared.of(facts, read_kpi(self.kpi), calendar)
+            self._prepared: Prepared | None = known
             self._prepared_for = key
         return known
 
@@ -335,9 +337,9 @@ class SliceDetector(BaseEstimator):  # type: ignore[misc]
             join_rows(self._rows, rows), dimensions, kpi.measures, depth=self.depth, timezone=self.timezone
         )
         targets = np.searchsorted(facts.starts, rows.starts)
-        leaves = None
+        leaves: Bools | None = None
         if self.mode == "faithful" and (self.depth is None or self.depth >= len(dimensions)):
-            leaves = (facts.codes >= 0).all(axis=1)
+            leaves = np.asarray((facts.codes >= 0).all(axis=1), np.bool_)
         judged = [self._judge(facts, int(target), int(targets[0]), None, leaves) for target in targets]
         self.left_out_ = facts.left_out
         return rows, facts, judged

@@ -1,8 +1,9 @@
 """The article's rule: a value is an anomaly beyond 2 deviations of the bootstrapped mean, or beyond 2 x IQR of it.
 
-Per slice: resample the n old values with replacement B times, take the means; z = (value - mean of means) / deviation of
-means; flagged if |z| > 2 or the value is not strictly inside the fence (Q1 - 2 IQR, Q3 + 2 IQR) of the means. Windows in
-which a slice has no row are not values, so n differs by slice. The score is 1 - p with p the two-sided normal tail of z.
+Per slice: resample the n old values with replacement B times, take the means; z = (value - mean of means) / deviation
+of means; flagged if |z| > 2 or the value is not strictly inside the fence (Q1 - 2 IQR, Q3 + 2 IQR) of the means.
+Windows in which a slice has no row are not values, so n differs by slice. The score is 1 - p with p the two-sided
+normal tail of z.
 
 This compares one value with the standard error of a mean, so it flags most of what is healthy: on clean independent
 normal data with probability P(|T| > 2 sqrt((n - 1) / n) / sqrt(n + 1)), T of Student with n - 1 degrees of freedom
@@ -83,7 +84,8 @@ def article_scores(
                 result[part] = order_statistics(means, 0.25, 0.75)
     constant = result[:, 1] < 1e-12 * np.abs(result[:, 0])
     result[constant, 1] = 0.0
-    return Article(*result.T, n_values)
+    mean, deviation, first, third = result.T
+    return Article(mean, deviation, first, third, n_values)
 
 
 def _analytic(old: Floats) -> Floats:
@@ -131,7 +133,7 @@ def bootstrap_size(
     level: float = 0.05,
     most: int = 20,
 ) -> tuple[int, bool]:
-    """The article's loop: enlarge both samples by resampling until the KS test sees no difference in 95 % of the slices.
+    """The article's loop: enlarge both samples by resampling until a KS test sees no difference in 95 % of the slices.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """The judgement of KPIs that are not counts (revenue, means): a robust predictive t interval on a scale for any sign.
 
-With c_i the median |x| of a slice, u = asinh(x / (c_i f_t)) is linear around 0 and logarithmic far from it, for any sign.
-Centre: the mean of the reference windows inside 3 robust deviations of their median. Spread: the variance inside, what
-the trimming takes given back, shrunk over the slices of a level by the moderated variance of Smyth (2004), eq. 6-8.
-The predictive distribution is Student's t with the degrees of freedom of both.
+With c_i the median |x| of a slice, u = asinh(x / (c_i f_t)) is linear around 0 and logarithmic far from it, for any
+sign. Centre: the mean of the reference windows inside 3 robust deviations of their median. Spread: the variance inside,
+what the trimming takes given back, shrunk over the slices of a level by the moderated variance of Smyth (2004), eq.
+6-8. The predictive distribution is Student's t with the degrees of freedom of both.
 """
 
 from __future__ import annotations

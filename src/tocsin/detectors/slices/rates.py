@@ -1,4 +1,4 @@
-"""The rates p_i of count KPIs before the window is looked at: prior around what the one-dimension roll-ups make expected."""
+"""The rates p_i of count KPIs from the reference: prior around what the one-dimension roll-ups make expected."""
 
 from __future__ import annotations
 

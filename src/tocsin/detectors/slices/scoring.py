@@ -32,12 +32,12 @@ class Rules:
 
 def anomaly_scores(p_values: Floats) -> Floats:
     """1 - p, in [0, 1): p under the distance of 1 to the float below it gives that float."""
-    return np.minimum(1.0 - p_values, LARGEST_SCORE)
+    return np.asarray(np.minimum(1.0 - p_values, LARGEST_SCORE))
 
 
 def p_of(below: Floats, above: Floats, direction: str) -> Floats:
     if direction == "both":
-        return np.minimum(2 * np.minimum(below, above), 1.0)
+        return np.asarray(np.minimum(2 * np.minimum(below, above), 1.0))
     return np.array(above if direction == "up" else below)
 
 
@@ -59,10 +59,8 @@ def flag(q: Floats, rules: Rules, amount: Floats, expected: Floats) -> np.ndarra
 
 def share_of_total(amount: Floats, expected: Floats, lattice: Lattice) -> Floats:
     """Each slice's deviation as a part of the expected amount of the total."""
-    if lattice.total >= 0:
-        total = float(expected[lattice.total])
-    else:
-        total = float(np.nansum(expected[lattice.groups[0][1]]))
+    whole = np.array([lattice.total]) if lattice.total >= 0 else lattice.groups[0][1]
+    total = float(expected[whole].sum() if lattice.total >= 0 else np.nansum(expected[whole]))
     return np.asarray((amount - expected) / total) if total else np.full(len(amount), np.nan)
 
 

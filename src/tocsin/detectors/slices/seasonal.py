@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tocsin.detectors.slices.common_factor import TYPICAL_TAU2, CommonFactor
+from tocsin.detectors.slices.common_factor import TYPICAL_TAU2, CommonFactor, Singles
 from tocsin.detectors.slices.lattice import Lattice
 from tocsin.detectors.slices.reference import Reference
 from tocsin.kernels.slice_history import profile_sums
@@ -13,12 +12,12 @@ from tocsin.model import Floats, Ints
 
 __all__ = ["NONE", "seasonal_effects"]
 
-NONE: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
+NONE: Singles = np.empty((0, 0), np.float32)
 
 
 def seasonal_effects(
     reference: Reference, lattice: Lattice, rate: Floats, factor: CommonFactor, on_odds: bool, chosen: Ints
-) -> tuple[Floats, Floats]:
+) -> tuple[Singles, Floats]:
     """Log effects of slice and window (n_slices, n_windows + 1), or empty, and their variance in the target window.
 
     One season after the other: first the one-dimension roll-ups, then each slice's own deviation from the sum of its

@@ -18,7 +18,7 @@ import pandas as pd
 
 from tocsin.errors import InputError, nearest
 from tocsin.kernels.grouping import roll_up, rows_to_facts
-from tocsin.model import MISSING, Codes, Facts, Floats, Ints, LeftOut, SliceStatus
+from tocsin.model import MISSING, Bools, Codes, Facts, Floats, Ints, LeftOut, SliceStatus
 from tocsin.windows import WindowGrid
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _epoch_seconds(column: pd.Series[Any]) -> tuple[Ints, Codes]:
     allowed = "aware time stamps, like datetime64[us, UTC]"
     dtype = column.dtype
     if isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("timestamp"):
-        column = pd.Series(column.array.__arrow_array__().to_pandas())  # type: ignore[attr-defined]
+        column = pd.Series(column.array.__arrow_array__().to_pandas())
         dtype = column.dtype
     if not isinstance(dtype, pd.DatetimeTZDtype):
         naive = pd.api.types.is_datetime64_dtype(dtype)
@@ -111,7 +111,7 @@ def _epoch_seconds(column: pd.Series[Any]) -> tuple[Ints, Codes]:
             else f'pd.to_datetime(df["{TIME}"], utc=True) reads texts'
         )
         raise InputError(f"The column {TIME} holds no aware times", allowed=allowed, got=str(dtype), hint=hint)
-    ticks = column.array.asi8  # type: ignore[attr-defined]
+    ticks = column.array.asi8
     codes, uniques = pd.factorize(ticks)
     if column.isna().any():
         raise InputError(
@@ -128,9 +128,9 @@ def _epoch_seconds(column: pd.Series[Any]) -> tuple[Ints, Codes]:
 
 def _dimension(column: pd.Series[Any]) -> tuple[Codes, Any]:
     """Codes into the sorted distinct values (as texts); nulls are MISSING."""
-    codes, uniques = pd.factorize(column)
+    found, uniques = pd.factorize(column)
     texts = [value if isinstance(value, str) else str(value) for value in uniques]
-    codes = np.asarray(codes, np.int32)
+    codes: Codes = np.asarray(found, np.int32)
     if len(codes) and codes.min() < 0:
         codes[codes < 0] = len(texts)
         texts.append(MISSING)
@@ -173,10 +173,10 @@ def read_rows(table: Any, dimensions: Sequence[str], measures: Sequence[str], de
             got=float(np.nanmin(values[list(measures).index(denominator)])),
         )
     left_out: tuple[LeftOut, ...] = ()
-    missing = np.isnan(values).any(axis=0)
+    missing: Bools = np.asarray(np.isnan(values).any(axis=0))
     if missing.any():
         left_out = (LeftOut("missing measure", int(missing.sum()), "rows", "A measure is empty in these rows."),)
-        frame, values = frame[~missing], values[:, ~missing]
+        frame, values = frame.loc[~missing], values[:, ~missing]
         if not len(frame):
             raise InputError("The table has no row with all measures", allowed="at least one row")
     starts, window = _epoch_seconds(frame[TIME])
@@ -269,15 +269,15 @@ def _group_codes(codes: Codes, sizes: Sequence[int]) -> tuple[Codes, Codes]:
             number[keys] = np.arange(len(keys), dtype=np.int32)
             group = number[key]
         else:
-            keys, group = np.unique(key, return_inverse=True)
-            group = group.astype(np.int32)
+            keys, inverse = np.unique(key, return_inverse=True)
+            group = inverse.astype(np.int32)
         combinations_ = np.empty((len(keys), len(sizes)), np.int32)
         for place in range(len(sizes) - 1, -1, -1):
             combinations_[:, place] = keys % sizes[place]
             keys = keys // sizes[place]
         return group, combinations_
-    combinations_, group = np.unique(codes.T, axis=0, return_inverse=True)
-    return group.reshape(-1).astype(np.int32), combinations_
+    distinct, inverse = np.unique(codes.T, axis=0, return_inverse=True)
+    return inverse.reshape(-1).astype(np.int32), distinct
 
 
 def rows_to_slices(
@@ -341,16 +341,17 @@ def _dimension_column(values: Any, codes: Codes, dtype: Any) -> Any:
     if pd.api.types.is_integer_dtype(dtype) and all(value != MISSING for value in values):
         return pd.array([int(value) for value in values], dtype="Int64").take(codes, allow_fill=True)
     if isinstance(dtype, pd.CategoricalDtype):
-        return pd.Categorical.from_codes(codes, categories=list(values))
-    texts = pd.array(values, dtype=dtype if pd.api.types.is_string_dtype(dtype) and dtype != object else "str")
+        return pd.Categorical.from_codes(codes, categories=pd.Index(values))
+    is_object = pd.api.types.is_object_dtype(dtype)
+    texts = pd.array(values, dtype=dtype if pd.api.types.is_string_dtype(dtype) and not is_object else "str")
     column = texts.take(codes, allow_fill=True)
-    return column.astype(object) if dtype == object else column
+    return column.astype(object) if is_object else column
 
 
 def scores_table(
     rows: Rows, facts: Facts, judged: Sequence[Judged], *, faithful: bool, explain: bool, notes: tuple[str, ...]
 ) -> Any:
-    """One row a window and slice, as the kind of table that came in; leaf slices without a row in a window are left out."""
+    """One row a window and slice, as the kind of table that came in; leaf slices without a row are left out."""
     is_leaf = (facts.codes >= 0).all(axis=1)
     chosen = []
     for one in judged:
@@ -378,7 +379,9 @@ def scores_table(
         columns[name] = gather(name)
     for name in ("amount", "expected_amount", "share_of_total"):
         columns[name] = gather(name)
-    columns["status"] = pd.Categorical.from_codes(gather("status"), categories=[s.name.lower() for s in SliceStatus])
+    columns["status"] = pd.Categorical.from_codes(
+        gather("status"), categories=pd.Index([s.name.lower() for s in SliceStatus])
+    )
     if faithful:
         for name in judged[0].scores.article:
             columns[name] = np.concatenate(
