@@ -201,6 +201,11 @@ class MonitorSettings(_Section):
     def grid(self) -> WindowGrid:
         return WindowGrid(self.window, self.timezone, self.origin)
 
+    @property
+    def n_history(self) -> int:
+        """How many windows the history holds."""
+        return -(-self.history // self.window)
+
 
 class ChannelSettings(_Section):
     """[alerts.channel.NAME]: where alerts go."""

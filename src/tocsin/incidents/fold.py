@@ -34,9 +34,9 @@ RESIDUAL_SHARE = 1 / 3
 """… or within this share of its deviation: large slices are so precise that no proportional model fits exactly."""
 NEAR_EQUAL = 0.05
 """A higher slice is preferred when it explains at most this share less than the best slice does."""
-N_CANDIDATES = 200
+N_CANDIDATES = 100
 """Only the slices with the strongest standardised deviations are tried as causes …"""
-N_JUDGED = 2000
+N_JUDGED = 1000
 """… and judged by what they explain of this many flagged slices, and add to this many that are as usual."""
 
 Indices = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Cause:
     members: tuple[int, ...]
 
 
-def find_causes(facts: Facts, scores: SliceScores, flagged: Indices, *, limit: int = 50) -> tuple[list[Cause], Indices]:
+def find_causes(facts: Facts, scores: SliceScores, flagged: Indices, *, limit: int = 30) -> tuple[list[Cause], Indices]:
     """The causes of what was flagged, the one that explains most first, and what is left unexplained.
 
     Parameters

@@ -126,10 +126,9 @@ def due_windows(monitor: MonitorSettings, last_run: Run | None, now: datetime) -
 
 def facts_query(monitor: MonitorSettings, first: int, last: int) -> FactsQuery:
     """The query for windows [first, last) and the history that the first of them needs."""
-    n_history = -(-monitor.history // monitor.window)
     return FactsQuery(
         grid=monitor.grid,
-        first=first - n_history,
+        first=first - monitor.n_history,
         last=last,
         measures=monitor.kpi.measures,
         dimensions=monitor.dimensions,

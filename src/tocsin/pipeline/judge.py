@@ -25,8 +25,9 @@ class Judge:
         self.facts = facts
         self.detector = _detector(monitor)
         self._excluded = _facts_of(facts, confirmed)
-        answers = sorted((window.start.isoformat(), key) for window, key in confirmed)
-        self._settings = f"{monitor.model_dump_json()}|{answers}".encode()
+        self._n_history = monitor.n_history
+        self._settings = monitor.model_dump_json()
+        self._answers = sorted((int(window.start.timestamp()), key) for window, key in confirmed)
         self._names = _names(facts)
         self._order = np.argsort(facts.window, kind="stable")
         self._bounds = np.searchsorted(facts.window[self._order], np.arange(facts.n_windows + 1))
@@ -34,18 +35,24 @@ class Judge:
 
     def scores(self, window: int) -> SliceScores:
         """One window's judgement of all slices; raises `NotEnoughData`."""
-        return self.detector.judge(self.facts, window, excluded=self._excluded)
+        scores: SliceScores = self.detector.judge(
+            self.facts, window, excluded=self._excluded, since=max(0, window - self._n_history)
+        )
+        return scores
 
     def history(self, slice_index: int) -> tuple[Sequence[float], ...]:
         """Window, value, expected, lower, upper of a slice over the reference of the window judged last."""
-        return self.detector.history(slice_index)
+        columns: tuple[Sequence[float], ...] = self.detector.history(slice_index)
+        return columns
 
     def digest(self, window: int) -> str:
-        """Of the settings, the answers and the window's facts, whatever the order of the slices."""
+        """Of the settings, the answers in the history and the window's facts, whatever the order of the slices."""
         entries = self._order[self._bounds[window] : self._bounds[window + 1]]
         names = self._names[self._owner[entries]]
         arranged = np.argsort(names, kind="stable")
-        digest = hashlib.blake2b(self._settings, digest_size=16)
+        first, last = self.facts.starts[max(0, window - self._n_history)], self.facts.starts[window]
+        answers = [answer for answer in self._answers if first <= answer[0] <= last]
+        digest = hashlib.blake2b(f"{self._settings}|{answers}".encode(), digest_size=16)
         digest.update(names[arranged].tobytes())
         for measure in sorted(self.facts.measures):
             digest.update(self.facts.measures[measure][entries[arranged]].tobytes())
