@@ -2,7 +2,7 @@
 
     python benchmarks/speed/slices.py [--slices 10000] [--windows 30]
     python benchmarks/speed/slices.py --million      one window of 1,002,001 slices (1,000 x 1,000 leaves) x 30 windows
-    python benchmarks/speed/slices.py --backfill     48 five-minute windows of 15,281 slices with 4 days of history
+    python benchmarks/speed/slices.py --backfill     48 five-minute windows of 15,662 slices with 4 days of history
 
 The last two judge facts directly: CPU time of `judge` and the memory that it adds to the facts.
 """

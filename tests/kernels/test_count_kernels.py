@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reference import counts_reference as literal
-from tocsin.kernels.counts import beta_cdf, count_log_pmf, count_tails, normal_cdf
+from tocsin.kernels.counts import beta_cdf, count_log_pmf, count_tails, gamma_tails, normal_cdf
 from tocsin.kernels.mixture import effect_likelihoods, mixture_weights, predictive_tails
 
 MEANS = st.floats(1e-3, 1e7)
@@ -100,3 +100,13 @@ def test_predictive_tails_are_the_mixture_of_their_nodes():
     likelihood = effect_likelihoods(*arguments, np.array([1.0, 0.5, 0.6, 2.0]))[0]
     assert likelihood.max() == 1.0
     assert likelihood[2] > likelihood[0] > likelihood[3]
+
+
+@settings(deadline=None)
+@given(st.floats(0.3, 8.0), st.floats(1e-6, 60.0))
+def test_gamma_tails_equal_scipy(a, x):
+    from scipy import special
+
+    low, up = gamma_tails(a, x)
+    assert low == pytest.approx(special.gammainc(a, x), rel=1e-7, abs=1e-13)
+    assert up == pytest.approx(special.gammaincc(a, x), rel=1e-7, abs=1e-13)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.reference import counts_reference as literal
 from tocsin.detectors.slices.calibrated import weighted_quantiles
-from tocsin.kernels.grouping import roll_up, rows_to_facts, select_windows
+from tocsin.kernels.grouping import roll_up, rows_to_facts, seen_between, select_windows
 from tocsin.kernels.slice_history import (
     RATIO_BINS,
     RATIO_RANGE,
@@ -199,3 +199,11 @@ def test_a_new_level_replaces_the_old_one_after_the_stated_run(n_new, adapts):
         assert mean[0, 0] == pytest.approx(-0.5, abs=0.05)
     else:
         assert mean[0, 0] == pytest.approx(0.0, abs=0.05)
+
+
+@settings(deadline=None)
+@given(ROWS, st.integers(0, 9), st.integers(0, 9))
+def test_slices_that_were_seen_between_two_windows(rows, since, last):
+    indptr, window, _ = facts_of(rows)
+    seen = seen_between(indptr, window, since, last)
+    assert seen.tolist() == [any(group == g and since <= w <= last for group, w, _ in rows) for g in range(7)]
