@@ -24,7 +24,7 @@ from tocsin.store import Store
 __all__ = ["DemoResult", "run_demo"]
 
 MARKER = ".tocsin-demo"
-EVALUATED = timedelta(days=7)
+EVALUATED = timedelta(days=6)
 CONFIG = """\
 # The demo's configuration: edit it and run `tocsin run --at "{end}"` again.
 [store]
@@ -46,6 +46,7 @@ source = "funnel"
 kpi = "clicks / views"
 dimensions = ["country", "app", "partner", "sdk"]
 window = "1h"
+q = 0.01
 min_relative = 0.1
 
 [[monitor]]
@@ -54,6 +55,7 @@ source = "funnel"
 kpi = "installs / clicks"
 dimensions = ["country", "app", "partner", "sdk"]
 window = "1h"
+q = 0.01
 min_relative = 0.1
 
 [[monitor]]
@@ -62,6 +64,7 @@ source = "funnel"
 kpi = "views"
 dimensions = ["country", "app", "partner", "sdk"]
 window = "1h"
+q = 0.01
 min_relative = 0.3
 
 [alerts.channel.files]
@@ -113,7 +116,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: Progress | None = None) -
         harmless = [incident for incident in incidents if explained.get(incident.id) is False]
         ask = harmless[0] if harmless else incidents[0] if incidents else None
     others = (
-        f"besides these, {format_count(n_others, 'incident')} in a week of {format_count(n_windows, 'window')} "
+        f"besides these, {format_count(n_others, 'incident')} in six days of {format_count(n_windows, 'window')} "
         f"and {format_count(n_tested, 'test')} of slices"
     )
     written = (f"{report}  (open it in a browser)", f"{folder / 'alerts'}/  (what a webhook would get)", str(config))
