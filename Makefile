@@ -12,6 +12,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet -c constraints.txt --editable ".$(EXTRAS)" --group dev
+	$(BIN)/python -m tocsin.warm
 	touch $@
 
 demo: install

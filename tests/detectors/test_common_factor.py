@@ -14,7 +14,7 @@ PARTNER, COUNTRY = 1, 0
 
 
 def market(seed, amount, factor, n_windows=29, of_views=False):
-    """A table of daily views and clicks of country x partner x sdk; in the last window `factor(codes)` times as many."""
+    """Daily views and clicks of country x partner x sdk; in the last window `factor(codes)` times as many."""
     random = np.random.default_rng(seed)
     codes = np.stack(np.unravel_index(np.arange(int(np.prod(SIZES))), SIZES))
     # traffic falls with the rank of each value: the first partner has a third of it

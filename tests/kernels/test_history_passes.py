@@ -50,7 +50,6 @@ def histories(draw):
     amount = np.floor(typical * random.gamma(8.0, 1 / 8, n_facts) + random.random(n_facts))
     strange = random.random(n_facts) < 0.15
     amount[strange] = random.choice([0.0, 5e-324, 1.0, 1e15, np.nan], int(strange.sum()))
-    amount = np.minimum(amount, 1e9 * typical + 1.0)
     if has_exposure:
         exposure[random.random(n_facts) < 0.05] = 0.0
     if on_odds:

@@ -122,7 +122,7 @@ def ratio_histogram(
             ratio = y[t] * (1.0 - q) / max((d[t] - y[t]) * q, 1e-300) if on_odds else y[t] / expected
             place = 0
             if ratio > 0.0:
-                place = min(max(int((math.log(ratio) + RATIO_RANGE) * scale), 0), RATIO_BINS - 1)
+                place = min(max(int((min(math.log(ratio), RATIO_RANGE) + RATIO_RANGE) * scale), 0), RATIO_BINS - 1)
             histogram[t, place] += expected / (1.0 + tau2 * expected)
     return histogram
 
@@ -411,7 +411,7 @@ def node_likelihoods(
             # the mean of squares inside the cut, on a coarse guess of it: the table is flat there
             ratio = 1.0 + 0.25 * size[j] / usual
             cut = math.sqrt((2.0 * odds_damage + _rough_log(ratio)) * ratio / (ratio - 1.0))
-            inner = trimmed_square[min(int(10.0 * cut + 0.5), 80)]
+            inner = trimmed_square[int(10.0 * min(cut, 8.0) + 0.5)]
             a[used] = a[j]
             r[used] = r[j]
             square[used] = r[j] * r[j] / inner

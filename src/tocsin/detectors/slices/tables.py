@@ -371,28 +371,30 @@ def scores_table(
             facts.values[dimension], facts.codes[place, dimension], rows.dtypes[1 + dimension]
         )
 
+    def add(name: str, values: Any) -> None:
+        if name in columns:
+            hint = "rename the column"
+            raise InputError("A dimension is named like a column of the result", got=name, hint=hint)
+        columns[name] = values
+
     def gather(name: str) -> Any:
         parts = [getattr(one.scores, name)[part] for one, part in zip(judged, chosen, strict=True)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     for name in ("value", "expected", "lower", "upper", "p_value", "q_value", "anomaly_score", "flagged"):
-        columns[name] = gather(name)
+        add(name, gather(name))
     for name in ("amount", "expected_amount", "share_of_total"):
-        columns[name] = gather(name)
-    columns["status"] = pd.Categorical.from_codes(
-        gather("status"), categories=pd.Index([s.name.lower() for s in SliceStatus])
-    )
+        add(name, gather(name))
+    names = pd.Index([status.name.lower() for status in SliceStatus])
+    add("status", pd.Categorical.from_codes(gather("status"), categories=names))
     if faithful:
         for name in judged[0].scores.article:
-            columns[name] = np.concatenate(
-                [one.scores.article[name][part] for one, part in zip(judged, chosen, strict=True)]
-            )
+            parts = [one.scores.article[name][part] for one, part in zip(judged, chosen, strict=True)]
+            add(name, np.concatenate(parts))
     if explain:
         for name in ("exposure", "deviation_sd"):
-            columns[name] = gather(name)
-        columns["n_windows"] = np.concatenate([one.n_windows[part] for one, part in zip(judged, chosen, strict=True)])
-        columns["common_factor"] = np.repeat(
-            [one.scores.common_factor for one in judged], [len(part) for part in chosen]
-        )
-        columns["notes"] = "; ".join(notes)
+            add(name, gather(name))
+        add("n_windows", np.concatenate([one.n_windows[part] for one, part in zip(judged, chosen, strict=True)]))
+        add("common_factor", np.repeat([one.scores.common_factor for one in judged], [len(part) for part in chosen]))
+        add("notes", "; ".join(notes))
     return to_kind(pd.DataFrame(columns, copy=False), rows.kind)

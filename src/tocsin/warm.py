@@ -1,0 +1,28 @@
+"""`python -m tocsin.warm`: compile the kernels now (and keep them) instead of in the first window that is judged.
+
+numba compiles a kernel when it is first called, and caches it beside the source or in the user's cache folder. All of
+the slices lens is some 25 CPU seconds; an installation that runs this spends them once.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+__all__ = ["warm"]
+
+
+def warm() -> None:
+    """Judge one small window of a count, a ratio and an amount."""
+    from tocsin.detectors.slices import SliceDetector
+    from tocsin.simulate import simulate_funnel
+
+    funnel = simulate_funnel(weeks=2, n_countries=8, n_apps=8, n_partners=2, n_sdks=2, troubles=())
+    table = funnel.events.to_pandas().rename(columns={"ts": "window_start"})
+    recent = table["window_start"] == funnel.end - timedelta(hours=1)
+    for kpi in ("clicks / views", "views", "revenue"):
+        detector = SliceDetector(kpi=kpi, dimensions=["country", "app", "partner"], depth=2)
+        detector.fit(table[~recent]).score(table[recent])
+
+
+if __name__ == "__main__":
+    warm()
