@@ -15,7 +15,7 @@ from tocsin.config import Settings, parse_settings
 from tocsin.errors import ConfigError, NotEnoughData
 from tocsin.formatting import format_moment, format_number
 from tocsin.guess import Guess, guess_settings
-from tocsin.pipeline import Progress, backfill
+from tocsin.pipeline import MonitorReport, Progress, backfill
 from tocsin.sources import open_source, open_table
 from tocsin.windows import format_duration
 
@@ -29,11 +29,16 @@ RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """How often one monitor would have rung with the false-discovery rate that was chosen for it."""
+    """How often one monitor would have rung, and the thresholds that were chosen for it.
+
+    q            : the highest false-discovery rate whose incidents stay within the wish
+    min_absolute : where even the lowest rate rings more often, the least deviation that keeps to the wish
+    """
 
     monitor: str
     n_windows: int
     q: float
+    min_absolute: float
     incidents_a_week: float
 
 
@@ -89,7 +94,7 @@ def initialise(
     config.write_text(text, encoding="utf-8")
     found = _backtest(settings, extent, incidents_a_week, progress) if backtest else ()
     if found:
-        text = render_settings(guess, data, table, base, {item.monitor: item.q for item in found})
+        text = render_settings(guess, data, table, base, {item.monitor: item for item in found})
         config.write_text(text, encoding="utf-8")
     n_rows = f"{format_number(guess.n_rows)} rows from {format_moment(extent[0])} to {format_moment(extent[1])}"
     since = max(extent[0], extent[1] - timedelta(days=2))
@@ -127,19 +132,26 @@ def _judged(
         ).monitors[0]  # fmt: skip
         n_windows = max(1, len(outcome.runs))
         weeks = n_windows * monitor.window / timedelta(days=7)
-        smallest = {anomaly.id: anomaly.q_value for anomaly in outcome.anomalies}
-        incidents = {incident.id: incident.anomaly_ids for incident, _ in outcome.changes}
-        evidence = [
-            min((smallest[name] for name in ids if name in smallest), default=0.0) for ids in incidents.values()
-        ]
-        counts = {q: sum(value <= q for value in evidence) / weeks for q in RATES}
-        q = next((q for q in RATES if counts[q] <= wish), RATES[-1])
-        found.append(Backtest(monitor.name, n_windows, q, counts[q]))
+        found.append(_thresholds(monitor.name, outcome, n_windows, weeks, wish))
     return tuple(found)
 
 
+def _thresholds(name: str, outcome: MonitorReport, n_windows: int, weeks: float, wish: float) -> Backtest:
+    """First the false-discovery rate, then the least deviation, until an incident a window is rare enough."""
+    evidence = {item.id: (item.q_value, abs(item.amount - item.expected_amount)) for item in outcome.anomalies}
+    incidents = {incident.id: incident for incident, _ in outcome.changes if incident.kind == "slices"}
+    parts = [[evidence[key] for key in item.anomaly_ids if key in evidence] for item in incidents.values()]
+    parts = [part for part in parts if part]
+    q = next((q for q in RATES if sum(min(part)[0] <= q for part in parts) <= wish * weeks), RATES[-1])
+    largest = sorted((max(size for _, size in part) for part in parts if min(part)[0] <= q), reverse=True)
+    n_wished = max(1, int(wish * weeks))
+    least = float(f"{largest[n_wished]:.2g}") if len(largest) > n_wished else 0.0
+    n_left = sum(size >= least for size in largest)
+    return Backtest(name, n_windows, q, least, n_left / weeks)
+
+
 def render_settings(
-    guess: Guess, data: str, table: str | None, base: Path, rates: Mapping[str, float] | None = None
+    guess: Guess, data: str, table: str | None, base: Path, chosen: Mapping[str, Backtest] | None = None
 ) -> str:
     """The commented text of tocsin.toml."""
     if table is None:
@@ -147,9 +159,7 @@ def render_settings(
     else:
         place = f"url = {_text(_without_password(data))}\ntable = {_text(table)}"
     measures = "\n".join(f"{_key(name)} = {_text(expression)}" for name, expression in guess.measures.items())
-    monitors = "\n".join(
-        _monitor(name, kpi, guess, (rates or {}).get(name, RATES[0])) for name, kpi in guess.kpis.items()
-    )
+    monitors = "\n".join(_monitor(name, kpi, guess, (chosen or {}).get(name)) for name, kpi in guess.kpis.items())
     return f"""\
 # Written by `tocsin init`; every guess can be edited, and `tocsin check` validates the result.
 
@@ -178,7 +188,7 @@ path = "alerts"
 """
 
 
-def _monitor(name: str, kpi: str, guess: Guess, q: float) -> str:
+def _monitor(name: str, kpi: str, guess: Guess, chosen: Backtest | None) -> str:
     dimensions = ", ".join(_text(dimension) for dimension in guess.dimensions)
     return f"""\
 [[monitor]]
@@ -193,9 +203,11 @@ window = {_text(format_duration(guess.window))}
 # How far back the reference reaches, and how long after its end a window is due.
 history = {_text(format_duration(guess.history))}
 delay = "0min"
-# The false-discovery rate (less = fewer alarms), and the least relative deviation that counts (0.1 = 10 %).
-q = {q}
+# The false-discovery rate (less = fewer alarms), and the least deviation that counts: relative (0.1 = 10 %) and in
+# units of the KPI's numerator.
+q = {chosen.q if chosen else RATES[0]}
 min_relative = 0.1
+min_absolute = {chosen.min_absolute if chosen else 0.0}
 """
 
 

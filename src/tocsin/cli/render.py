@@ -149,10 +149,16 @@ def render_init(console: Console, result: InitResult) -> None:
     if result.backtest:
         console.heading("Expected from a backtest")
         rows = [
-            (item.monitor, item.n_windows, f"{item.q:g}", format_number(item.incidents_a_week, 2))
+            (
+                item.monitor,
+                item.n_windows,
+                f"{item.q:g}",
+                format_number(item.min_absolute),
+                format_number(item.incidents_a_week, 2),
+            )
             for item in result.backtest
         ]
-        console.table(("monitor", "windows judged", "q", "incidents a week"), rows)
+        console.table(("monitor", "windows judged", "q", "least deviation", "incidents a week"), rows)
     console.lines(["", "next: " + result.next_step])
 
 
