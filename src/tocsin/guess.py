@@ -171,17 +171,17 @@ def _kpis(measures: dict[str, str], flags: list[str]) -> dict[str, str]:
 
 
 def _window(time: ColumnDescription) -> tuple[timedelta, timedelta]:
-    """Days for dates, hours where there are days of data, else five minutes; and a history that the data can fill."""
+    """Days for dates, hours where there are days of data, else five minutes; a history may exceed the data."""
     first, last = _moment(time, time.min), _moment(time, time.max)
     if first is None or last is None:
         return timedelta(hours=1), timedelta(days=28)
     span = last - first
     per_day = (time.n_distinct or 1) / max(span / timedelta(days=1), 1 / 24)
     if per_day <= 1.5 and span > timedelta(days=2):
-        return timedelta(days=1), timedelta(days=min(56, max(14, span.days // 2)))
+        return timedelta(days=1), timedelta(days=56)
     if span < timedelta(days=2):
-        return timedelta(minutes=5), timedelta(hours=max(2, span // timedelta(hours=1) // 2))
-    return timedelta(hours=1), timedelta(days=min(28, max(2, span.days * 3 // 4)))
+        return timedelta(minutes=5), timedelta(days=7)
+    return timedelta(hours=1), timedelta(days=28)
 
 
 def _moment(column: ColumnDescription, value: object) -> datetime | None:

@@ -50,6 +50,17 @@ def interval(expected: Floats, relative_variance: Floats, rate: Floats) -> tuple
     return (np.sinh(low) / root) ** 2, (np.sinh(high) / root) ** 2
 
 
+def _agreeing(
+    low: Floats, high: Floats, amount: Floats, expected: Floats, judgement: Judgement
+) -> tuple[Floats, Floats]:
+    """The interval with the end on the amount's side moved to the amount where it contradicts the exact tails."""
+    unusual = 2 * np.minimum(judgement.below, judgement.above) < 0.05
+    up = amount > expected
+    high = np.where(up, np.where(unusual, np.minimum(high, amount), np.maximum(high, amount)), high)
+    low = np.where(up, low, np.where(unusual, np.maximum(low, amount), np.minimum(low, amount)))
+    return low, high
+
+
 def flag(q: Floats, rules: Rules, amount: Floats, expected: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Whether a slice is flagged: its q-value, and both floors of the deviation."""
     with np.errstate(invalid="ignore"):
@@ -90,6 +101,7 @@ def count_scores(
         notes = (_rule_note(lattice, many),)
     variance = events * (1 - judgement.rate) + events**2 * judgement.relative_variance
     low, high = (scale * end for end in interval(events, judgement.relative_variance, judgement.rate))
+    low, high = _agreeing(low, high, amount, expected, judgement)
     with np.errstate(divide="ignore", invalid="ignore"):
         per = np.where(exposure > 0, exposure, np.nan)
         value = amount / per
