@@ -17,11 +17,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     help="Watches business metrics and the parties behind them, and rings only for what its users care about.",
 )
 
-simulations = typer.Typer(no_args_is_help=True, help="Write data with known truth.")
+simulations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write data with known truth.")
 app.add_typer(simulations, name="simulate")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
@@ -58,7 +58,7 @@ def demo(
 ) -> None:
     """Simulate an ad platform with planted troubles and find them; no server, no network.
 
-    Example: [bold]tocsin demo[/bold], then open demo/report.html
+    Example: tocsin demo, then open demo/report.html
     """
     from tocsin.cli.render import Console, render_demo
     from tocsin.demo import run_demo
@@ -80,7 +80,7 @@ def init(
 ) -> None:
     """Look at DATA, guess time, measures, ratios and dimensions, and write a commented configuration.
 
-    Example: [bold]tocsin init events/[/bold]
+    Example: tocsin init events/
     """
     from tocsin.cli.render import Console, render_init
     from tocsin.initialise import initialise
@@ -103,7 +103,7 @@ def init(
 def check(config: Config = DEFAULT) -> None:
     """Validate the configuration, the connections, a dry query of each monitor, and the outbox.
 
-    Example: [bold]tocsin check[/bold]; the exit status is 1 when anything needs attention.
+    Example: tocsin check; the exit status is 1 when anything needs attention.
     """
     from tocsin.check import check as check_all
     from tocsin.cli.render import Console, render_check
@@ -121,7 +121,7 @@ def run(
 ) -> None:
     """Evaluate every window that is due, once; safe to repeat, to kill, and to start twice.
 
-    Example: [bold]tocsin run --at 2026-03-29T14:05[/bold]
+    Example: tocsin run --at 2026-03-29T14:05
     """
     from tocsin.cli.render import Console, render_run
     from tocsin.pipeline import run as run_pipeline
@@ -143,7 +143,7 @@ def backfill(
 ) -> None:
     """Evaluate past windows, oldest first.
 
-    Example: [bold]tocsin backfill --since 2026-03-01 --until 2026-03-08[/bold]
+    Example: tocsin backfill --since 2026-03-01 --until 2026-03-08
     """
     from tocsin.cli.render import Console, render_run
     from tocsin.pipeline import backfill as backfill_pipeline
@@ -167,7 +167,7 @@ def watch(
 ) -> None:
     """Run every few minutes until stopped; one instance at a time.
 
-    Example: [bold]tocsin watch --every 5min[/bold]
+    Example: tocsin watch --every 5min
     """
     from tocsin.cli.render import Console, render_run
     from tocsin.watch import watch as watch_forever
@@ -186,7 +186,7 @@ def why(
 ) -> None:
     """Print the arithmetic behind an anomaly, or what an incident is made of.
 
-    Example: [bold]tocsin why 3fa9[/bold]
+    Example: tocsin why 3fa9
     """
     from tocsin.cli.render import Console
     from tocsin.why import why as explain
@@ -201,7 +201,7 @@ def report(
 ) -> None:
     """Write the report of everything that is stored as one self-contained HTML file.
 
-    Example: [bold]tocsin report -o report.html[/bold]
+    Example: tocsin report -o report.html
     """
     from tocsin.cli.render import Console
     from tocsin.config import load_settings, utc_now
@@ -223,7 +223,7 @@ def feedback(
 ) -> None:
     """Store an answer: relevant, not-relevant, expected or unsure; `--undo` takes it back.
 
-    Example: [bold]tocsin feedback 3fa9 not-relevant --comment "known campaign"[/bold]
+    Example: tocsin feedback 3fa9 not-relevant --comment "known campaign"
     """
     from tocsin.cli.render import Console, render_feedback
     from tocsin.config import utc_now
@@ -250,7 +250,7 @@ def deliver(
 ) -> None:
     """Send what waits in the outbox now.
 
-    Example: [bold]tocsin deliver --requeue[/bold]
+    Example: tocsin deliver --requeue
     """
     from tocsin.alerts import deliver as deliver_outbox
     from tocsin.cli.render import Console, render_delivery
@@ -270,7 +270,7 @@ def export(
 ) -> None:
     """Write runs, anomalies, incidents, feedback and the outbox as Parquet files.
 
-    Example: [bold]tocsin export backup/[/bold]
+    Example: tocsin export backup/
     """
     from tocsin.cli.render import Console
 
@@ -285,7 +285,7 @@ def simulate_funnel(
 ) -> None:
     """Write an ad platform's hourly funnel with planted troubles and their truth.
 
-    Example: [bold]tocsin simulate funnel data/ --weeks 6[/bold]
+    Example: tocsin simulate funnel data/ --weeks 6
     """
     from tocsin.cli.render import Console
     from tocsin.simulate import simulate_funnel as simulate
