@@ -167,7 +167,8 @@ class MonitorSettings(_Section):
     min_absolute: float = Field(default=0.0, ge=0)
     """… and an absolute one of at least this many units of the KPI's numerator."""
     adapt_after: int = Field(default=7, ge=1)
-    """After this many windows in a row at a new level, the level is the new normal."""
+    """After this many windows in a row at a new level, the level is the new normal (windows under a day: that time
+    in days of the same hour, at least 3)."""
     min_traffic: float = Field(default=0.0, ge=0)
     """A slice needs at least this much of the KPI's denominator (or of the KPI) per window, on average."""
     max_slices: int = Field(default=100_000, ge=1)

@@ -157,11 +157,6 @@ class Slice:
     def depth(self) -> int:
         return len(self.items)
 
-    @property
-    def label(self) -> str:
-        """For people, not escaped: "DE x app 7"; "everything" for the total."""
-        return " x ".join(f"{name} {value}" for name, value in self.items) or "everything"
-
     def contains(self, other: Slice) -> bool:
         """Whether every record of `other` is a record of this slice (a slice contains itself)."""
         return set(self.items) <= set(other.items)

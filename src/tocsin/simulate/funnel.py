@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.errors import InputError
+from tocsin.formatting import format_slice
 from tocsin.model import Slice
 from tocsin.simulate.market import (
     COUNTRIES,
@@ -200,7 +201,9 @@ def _leaves_of(market: Market, part: Slice) -> npt.NDArray[np.int64]:
             raise InputError(f"A trouble's {dimension}", allowed=", ".join(names), got=value)
         inside &= market.codes[:, position] == names.index(value)
     if not inside.any():
-        raise InputError("A trouble's slice has no traffic", allowed="a combination that exists", got=part.label)
+        raise InputError(
+            "A trouble's slice has no traffic", allowed="a combination that exists", got=format_slice(part)
+        )
     return np.nonzero(inside)[0]
 
 
