@@ -13,6 +13,7 @@ from tests.detectors.slice_funnel import DIMENSIONS, funnel
 from tocsin import SliceDetector
 from tocsin.detectors.slices.tables import read_rows, rows_to_slices
 from tocsin.errors import InputError, NotEnoughData
+from tocsin.formatting import format_slice
 from tocsin.model import MISSING, SliceStatus
 
 CONTRACT = [
@@ -337,7 +338,7 @@ def test_revenue_gets_a_robust_interval():
     facts = daily_facts(values)
     found = SliceDetector(kpi="x", dimensions=["s"], season=())
     scores = found.judge(facts, 30)
-    places = {facts.slice_at(i).label: i for i in range(facts.n_slices)}
+    places = {format_slice(facts.slice_at(i)): i for i in range(facts.n_slices)}
     assert scores.flagged[places["s 7"]]
     assert scores.flagged.sum() <= 3
     assert scores.upper[places["s 3"]] < 400
