@@ -7,7 +7,8 @@ import pytest
 from tocsin.config import (
     AlertSettings,
     ChannelSettings,
-    MonitorSettings,
+    ContextualMonitorSettings,
+    SliceMonitorSettings,
     SourceSettings,
     StoreSettings,
     load_settings,
@@ -93,8 +94,11 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("section", [StoreSettings, SourceSettings, MonitorSettings, AlertSettings, ChannelSettings])
-def test_every_key_is_documented_with_its_meaning(section: type[MonitorSettings]) -> None:
+@pytest.mark.parametrize(
+    "section",
+    [StoreSettings, SourceSettings, SliceMonitorSettings, ContextualMonitorSettings, AlertSettings, ChannelSettings],
+)
+def test_every_key_is_documented_with_its_meaning(section: type[SliceMonitorSettings]) -> None:
     text = REFERENCE.read_text(encoding="utf-8")
     for name, field in section.model_fields.items():
         assert field.description, f"{section.__name__}.{name} has no docstring"
