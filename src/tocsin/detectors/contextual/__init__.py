@@ -1,0 +1,1 @@
+"""The contextual lens: which entity is odd among those in the same context."""
