@@ -24,8 +24,8 @@ from tests.sources.conftest import as_dict, assert_same_facts, query_for
 from tocsin.config import SourceSettings
 from tocsin.model import Facts
 from tocsin.sources import FactsQuery, Source, open_source
+from tocsin.sources.compiled import compile_expression, compiler_of
 from tocsin.sources.event_time import with_seconds
-from tocsin.sources.statement import compile_expression, compiler_of
 
 MEASURES = {
     "n": "count",

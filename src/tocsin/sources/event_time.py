@@ -19,7 +19,7 @@ from tocsin.windows import WindowGrid
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ISO_8601", "is_time_column", "piecewise", "with_seconds", "within"]
+__all__ = ["ISO_8601", "is_time_column", "piecewise", "timestamp_seconds", "with_seconds", "within"]
 
 EARLIEST = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
 LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
@@ -52,7 +52,7 @@ def with_seconds(rows: ir.Table, zone: str, start: datetime, end: datetime, *, d
     if dtype.is_string():
         return _from_text(rows, zone, start, end)
     if dtype.is_timestamp() or dtype.is_date():
-        rows = rows.mutate(t_seconds=_from_timestamp(rows.t, dialect))
+        rows = rows.mutate(t_seconds=timestamp_seconds(rows.t, dialect))
         rows = rows.mutate(t_local=within(rows.t_seconds).cast("int64"))
         if dtype.is_timestamp() and dtype.timezone is not None:
             return rows.mutate(sec=rows.t_local)
@@ -86,7 +86,8 @@ def _cases(branches: list[tuple[Any, Any]], otherwise: Any) -> Any:
     return ibis.cases(*branches, else_=otherwise) if branches else otherwise
 
 
-def _from_timestamp(column: ir.Column, dialect: str) -> ir.NumericColumn:
+def timestamp_seconds(column: ir.Column, dialect: str) -> ir.NumericColumn:
+    """Time stamps and dates as whole epoch seconds, those without a zone as if they were in UTC."""
     moments = column.cast("timestamp") if column.type().is_date() else column
     if dialect == "duckdb":  # its way to cut a time stamp with a zone goes through a calendar and is ten times slower
         return (_epoch_us()(moments).cast("float64") / 1e6).floor().cast("float64")

@@ -12,7 +12,7 @@ from tocsin.config import SourceSettings
 from tocsin.model import Codes, Facts, Floats, LeftOut
 from tocsin.sources.query import FactsQuery
 
-__all__ = ["gather_facts"]
+__all__ = ["gather_facts", "settled"]
 
 Objects = npt.NDArray[np.object_]
 
@@ -69,7 +69,7 @@ def gather_facts(
     for index, label in enumerate(query.measures):
         column = _joined(pieces.measures[index], np.float64)[permutation]
         pieces.measures[index] = []
-        measures[label] = _settled(column) if settings.measures[label].aggregate in ("sum", "mean") else column
+        measures[label] = settled(column) if settings.measures[label].aggregate in ("sum", "mean") else column
     window = window[permutation]
     silent = np.ones(query.n_windows, dtype=bool)
     silent[window] = False
@@ -127,7 +127,7 @@ def _compressed(
     return matrix.indptr.astype(np.int64), matrix.data - 1
 
 
-def _settled(values: Floats) -> Floats:
+def settled(values: Floats) -> Floats:
     """Fractions rounded to 12 significant digits: the order in which an engine adds must not show in the facts."""
     fraction = values != np.rint(values)
     fraction &= np.isfinite(values)

@@ -1,60 +1,37 @@
-"""What is asked of a source: which windows, measures and slices."""
+"""What is asked of a source: which windows, and the measures of slices or the attributes of entities in them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from tocsin.config import SourceSettings
 from tocsin.errors import SourceError, nearest
+from tocsin.model import Kpi, Measure
 from tocsin.windows import WindowGrid
 
-__all__ = ["FactsQuery"]
+__all__ = ["EntityQuery", "FactsQuery", "WindowsQuery"]
 
 
 @dataclass(frozen=True)
-class FactsQuery:
-    """A request for facts.
+class WindowsQuery:
+    """The windows that are asked for.
 
     Parameters
     ----------
     grid : WindowGrid
     first, last : int
         The windows [first, last) by their index on the grid.
-    measures : tuple of str
-        Names out of the source's settings.
-    dimensions : tuple of str
-        Columns; their order is the order of `Slice.items`.
-    depth : int
-        Slices fix at most this many dimensions at once; all combinations are made, the total included.
-    traffic : str
-        The measure that the floor and the cap are judged by. A distinct count is summed over windows; a mean is judged
-        by the number of its values.
-    min_traffic : float
-        Slices with less traffic per window of the query, on average, are left out; the total never is.
-    max_slices : int
-        At most this many slices, the total and those with the most traffic.
     """
 
     grid: WindowGrid
     first: int
     last: int
-    measures: tuple[str, ...]
-    dimensions: tuple[str, ...]
-    depth: int
-    traffic: str
-    min_traffic: float = 0.0
-    max_slices: int = 100_000
 
     def __post_init__(self) -> None:
         if not self.first < self.last:
             raise SourceError("A query has no windows", allowed="first < last", got=(self.first, self.last))
-        if self.traffic not in self.measures:
-            raise SourceError("A query's traffic", allowed="one of its measures", got=self.traffic)
-        if len(set(self.dimensions)) != len(self.dimensions):
-            raise SourceError("A query's dimensions", allowed="different columns", got=self.dimensions)
-        if self.depth < 0 or self.max_slices < 1:
-            raise SourceError("A query", allowed="depth >= 0 and max_slices >= 1", got=(self.depth, self.max_slices))
 
     @property
     def n_windows(self) -> int:
@@ -70,12 +47,94 @@ class FactsQuery:
         """When the last window ends, aware UTC."""
         return self.grid.start_of(self.last)
 
-    def require_measures(self, name: str, settings: SourceSettings) -> None:
-        """Raise `SourceError` for a measure that the source's settings do not have."""
-        for measure in self.measures:
-            if measure not in settings.measures:
-                raise SourceError(
-                    f"Source {name!r} has no measure {measure!r}",
-                    allowed=", ".join(settings.measures),
-                    hint=nearest(measure, settings.measures),
-                )
+
+@dataclass(frozen=True)
+class FactsQuery(WindowsQuery):
+    """A request for facts.
+
+    Parameters
+    ----------
+    measures : tuple of str
+        Names out of the source's settings.
+    dimensions : tuple of str
+        Columns; their order is the order of `Slice.items`.
+    depth : int
+        Slices fix at most this many dimensions at once; all combinations are made, the total included.
+    traffic : str
+        The measure that the floor and the cap are judged by. A distinct count is summed over windows; a mean is judged
+        by the number of its values.
+    min_traffic : float
+        Slices with less traffic per window of the query, on average, are left out; the total never is.
+    max_slices : int
+        At most this many slices, the total and those with the most traffic.
+    """
+
+    measures: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    depth: int
+    traffic: str
+    min_traffic: float = 0.0
+    max_slices: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.traffic not in self.measures:
+            raise SourceError("A query's traffic", allowed="one of its measures", got=self.traffic)
+        if len(set(self.dimensions)) != len(self.dimensions):
+            raise SourceError("A query's dimensions", allowed="different columns", got=self.dimensions)
+        if self.depth < 0 or self.max_slices < 1:
+            raise SourceError("A query", allowed="depth >= 0 and max_slices >= 1", got=(self.depth, self.max_slices))
+
+    def measures_of(self, name: str, settings: SourceSettings) -> dict[str, Measure]:
+        """The measures by name; raises `SourceError` for one that the source's settings do not have."""
+        return {measure: _measure(name, settings.measures, measure) for measure in self.measures}
+
+
+@dataclass(frozen=True)
+class EntityQuery(WindowsQuery):
+    """A request for a table of entities.
+
+    Parameters
+    ----------
+    entity : str
+        The column that names them.
+    features : mapping
+        Name -> how it is aggregated from an entity's rows, or a ratio of two features or measures of the source.
+        Without any, the table has one row an entity (and window), of which the newest is taken as it is.
+    attributes : tuple of str
+        Columns of which an entity has its most frequent value; of equally frequent ones the first in binary order.
+    columns : tuple of str
+        Without features: the columns to take; empty = all.
+    min_records : int
+        Entities with fewer rows in a window are left out of it.
+    max_entities : int
+        At most this many in a window, those with the most rows, equals by name in binary order.
+    """
+
+    entity: str
+    features: Mapping[str, Measure | Kpi]
+    attributes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    min_records: int = 1
+    max_entities: int = 200_000
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the table has one row an entity already."""
+        return not self.features
+
+    def measures_of(self, name: str, settings: SourceSettings) -> dict[str, Measure]:
+        """What is aggregated, by name: features, and the source's measures that ratios need; raises `SourceError`."""
+        found = {label: feature for label, feature in self.features.items() if isinstance(feature, Measure)}
+        known = {**settings.measures, **found}
+        for feature in self.features.values():
+            if isinstance(feature, Kpi):
+                found |= {label: _measure(name, known, label) for label in feature.measures}
+        return found
+
+
+def _measure(name: str, known: Mapping[str, Measure], label: str) -> Measure:
+    if label not in known:
+        hint = nearest(label, known)
+        raise SourceError(f"Source {name!r} has no measure {label!r}", allowed=", ".join(known), hint=hint)
+    return known[label]

@@ -14,14 +14,15 @@ from tocsin.config import SourceSettings
 from tocsin.errors import SourceError, nearest
 from tocsin.model import MISSING, Measure
 from tocsin.sources.event_time import is_time_column, with_seconds
-from tocsin.sources.query import FactsQuery
+from tocsin.sources.query import WindowsQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import ibis.expr.types as ir
 
-__all__ = ["as_text", "column_of", "prepared_rows", "time_column"]
+__all__ = ["as_text", "column_of", "dimension_columns", "prepared_rows", "text_column", "time_column"]
 
 LARGEST = 1e300
 """A measure beyond this counts as infinite: sums of it leave the range of a double."""
@@ -39,6 +40,8 @@ def column_of(table: ir.Table, name: str, column: str, role: str) -> ir.Column:
 
 def time_column(table: ir.Table, name: str, settings: SourceSettings) -> ir.Column:
     """The column of event times; raises `SourceError` where it is missing or cannot hold times."""
+    if settings.time is None:
+        raise SourceError(f"Source {name!r} has no column of time", hint='name it: time = "…"')
     column = column_of(table, name, settings.time, "time")
     if not is_time_column(column.type()):
         raise SourceError(
@@ -67,16 +70,17 @@ def as_text(column: ir.Column) -> ir.StringValue:
     return column.cast("string")
 
 
-def _as_dimension(table: ir.Table, name: str, column: str) -> ir.StringValue:
-    values = column_of(table, name, column, "dimension")
+def text_column(table: ir.Table, name: str, column: str, role: str) -> ir.StringValue:
+    """A column's values as text; NULL stays NULL. Raises `SourceError` for types that have no plain text."""
+    values = column_of(table, name, column, role)
     dtype = values.type()
     if dtype.is_nested() or dtype.is_binary() or dtype.is_timestamp() or dtype.is_json():
         raise SourceError(
-            f"Source {name!r}: the dimension {column!r}",
+            f"Source {name!r}: the {role} {column!r}",
             allowed="texts, integers, booleans, dates, decimals",
             got=str(dtype),
         )
-    return as_text(values).fill_null(MISSING)
+    return as_text(values)
 
 
 def _finite(values: ir.Column) -> tuple[ir.FloatingValue, ir.BooleanValue, ir.BooleanValue]:
@@ -154,24 +158,37 @@ class _Parts:
 
 
 def prepared_rows(
-    table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery, now: datetime, dialect: str
+    table: ir.Table,
+    name: str,
+    settings: SourceSettings,
+    query: WindowsQuery,
+    measures: Mapping[str, Measure],
+    now: datetime,
+    dialect: str,
+    **columns: ir.Value,
 ) -> ir.Table:
-    """All rows that the query could need, with the columns named in the module's description."""
+    """All rows that the query could need, with the columns named in the module's description and those given."""
     import ibis
 
-    query.require_measures(name, settings)
-    start, end = query.start, max(query.end, now)
     parts = _Parts(table, name)
-    for index, label in enumerate(query.measures):
-        parts.add(index, label, settings.measures[label])
+    for index, (label, measure) in enumerate(measures.items()):
+        parts.add(index, label, measure)
     nothing = ibis.literal(False)
-    rows = table.select(
-        t=time_column(table, name, settings),
-        unusable=reduce(or_, parts.unusable, nothing).fill_null(False),
-        negative=reduce(or_, parts.negative, nothing).fill_null(False),
-        **{f"d{k}": _as_dimension(table, name, column) for k, column in enumerate(query.dimensions)},
-        **parts.columns,
-    )
-    rows = with_seconds(rows, settings.time_zone, start, end, dialect=dialect)
-    kept = [column for column in rows.columns if not column.startswith("t")]
+    tests = {
+        "unusable": reduce(or_, parts.unusable, nothing).fill_null(False),
+        "negative": reduce(or_, parts.negative, nothing).fill_null(False),
+    }
+    if settings.time is None:  # as things are now: at the end of the newest window
+        last = ibis.literal(int(query.end.timestamp()) - 1, type="int64")
+        return table.select(**tests, **columns, **parts.columns, sec=last, blank=nothing)
+    rows = table.select(t=time_column(table, name, settings), **tests, **columns, **parts.columns)
+    rows = with_seconds(rows, settings.time_zone, query.start, max(query.end, now), dialect=dialect)
+    kept = [column for column in rows.columns if column != "t" and not column.startswith("t_")]
     return rows.select(*kept, blank=rows.t.isnull())
+
+
+def dimension_columns(table: ir.Table, name: str, dimensions: Sequence[str]) -> dict[str, ir.StringValue]:
+    """d0, d1, …: dimensions as text, NULL as a value of its own."""
+    return {
+        f"d{k}": text_column(table, name, column, "dimension").fill_null(MISSING) for k, column in enumerate(dimensions)
+    }

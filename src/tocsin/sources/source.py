@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -10,16 +10,19 @@ from typing import Any
 
 from tocsin.config import SourceSettings
 from tocsin.errors import SourceError
-from tocsin.model import Facts, LeftOut
+from tocsin.model import EntityTable, Facts, LeftOut
+from tocsin.sources.compiled import DIALECTS, compile_expression, compiler_of
 from tocsin.sources.describe import TableDescription, describe_table
 from tocsin.sources.engines import Engine, connect, engine_errors
+from tocsin.sources.entities import entities_expression, gather_entities
 from tocsin.sources.event_time import with_seconds
 from tocsin.sources.gather import gather_facts
-from tocsin.sources.query import FactsQuery
+from tocsin.sources.query import EntityQuery, FactsQuery
 from tocsin.sources.rows import column_of, time_column
-from tocsin.sources.statement import DIALECTS, compile_expression, facts_expression, quality_expression
+from tocsin.sources.statement import facts_expression
+from tocsin.sources.windowed import quality_expression
 
-__all__ = ["OpenTable", "Source", "open_source", "open_table"]
+__all__ = ["OpenTable", "Source", "compile_sql", "open_source", "open_table"]
 
 
 class OpenTable:
@@ -60,7 +63,7 @@ class Source(OpenTable):
         super().__init__(engine)
         self.settings = settings
 
-    def check(self, query: FactsQuery | None = None) -> list[str]:
+    def check(self, query: FactsQuery | EntityQuery | None = None) -> list[str]:
         """Problems as sentences, none if all is well: columns, types, and what the engine says of the statement.
 
         Reads no data; with a query, the engine plans its statement.
@@ -71,9 +74,11 @@ class Source(OpenTable):
                 if query is None:
                     time_column(table, self.name, self.settings)
                     return self._missing_columns()
-                self._require_grouping_sets()
-                expression = facts_expression(table, self.name, self.settings, query, query.end, dialect)
-                self._engine.dry_run(compile_expression(expression, self._engine.compiler, query))
+                facts_query = query if isinstance(query, FactsQuery) else None
+                if facts_query is not None:
+                    self._require_grouping_sets()
+                expression = _expression(table, self.name, self.settings, query, query.end, dialect)
+                self._engine.dry_run(compile_expression(expression, self._engine.compiler, facts_query))
         except SourceError as error:
             return [str(error)]
         return []
@@ -128,10 +133,26 @@ class Source(OpenTable):
         with engine_errors(self.name, self._engine.secrets):
             self._require_grouping_sets()
             arguments = (self._engine.table, self.name, self.settings, query, now, self._engine.dialect)
-            counts = {key: int(value) for key, value in self._rows(quality_expression(*arguments))[0].items()}
-            self._require_times(counts)
+            counts = self._counts(quality_expression(*arguments))
             batches = self._batches(facts_expression(*arguments), query)
             return gather_facts(batches, self.settings, query, counts["n_rows"], _left_out(counts, self.settings))
+
+    def entities(self, query: EntityQuery, now: datetime) -> EntityTable:
+        """The attributes of all entities in the windows of a query; parameters and errors as for `facts`.
+
+        Of a table without a column of time, all rows belong to the newest window.
+        """
+        with engine_errors(self.name, self._engine.secrets):
+            arguments = (self._engine.table, self.name, self.settings, query, now, self._engine.dialect)
+            counts = self._counts(quality_expression(*arguments))
+            general = _left_out(counts, self.settings)
+            batches = self._batches(entities_expression(*arguments))
+            return gather_entities(batches, self._engine.table, self.name, self.settings, query, general)
+
+    def _counts(self, expression: Any) -> dict[str, int]:
+        counts = {key: int(value) for key, value in self._rows(expression)[0].items()}
+        self._require_times(counts)
+        return counts
 
     def _require_times(self, counts: dict[str, int]) -> None:
         unreadable = counts["n_unreadable"] + counts["n_blank"]
@@ -139,7 +160,7 @@ class Source(OpenTable):
             raise SourceError(
                 f"Source {self.name!r}: none of the {unreadable} times in column {self.settings.time!r} can be read",
                 allowed="time stamps, dates, ISO 8601 texts, epoch seconds or milliseconds",
-                got=str(self._engine.table[self.settings.time].type()),
+                got=str(time_column(self._engine.table, self.name, self.settings).type()),
             )
 
 
@@ -153,6 +174,7 @@ def _left_out(counts: dict[str, int], settings: SourceSettings) -> tuple[LeftOut
             f"rows have a value in {settings.time!r} that is no time from 1900 to 2199.",
         ),
         ("infinite measure", "n_unusable", "rows have an infinite or undefined measure; that value counts as nothing."),
+        ("missing entity", "n_nameless", "rows name no entity."),
         ("negative measure", "n_negative", "rows have a negative measure; they are kept, as refunds are."),
     )
     return tuple(
@@ -192,3 +214,45 @@ def open_table(path_or_url: str, table: str | None, base: Path) -> OpenTable:
             raise SourceError("A URL needs the name of a table", hint="--table NAME, or --table SCHEMA.NAME")
         return OpenTable(connect("data", None, path_or_url, table, base))
     return OpenTable(connect("data", path_or_url, None, None, base))
+
+
+def _expression(
+    table: Any, name: str, settings: SourceSettings, query: FactsQuery | EntityQuery, now: datetime, dialect: str
+) -> Any:
+    if isinstance(query, EntityQuery):
+        return entities_expression(table, name, settings, query, now, dialect)
+    return facts_expression(table, name, settings, query, now, dialect)
+
+
+def compile_sql(
+    name: str,
+    settings: SourceSettings,
+    schema: Mapping[str, str],
+    query: FactsQuery | EntityQuery,
+    dialect: str,
+    now: datetime,
+) -> str:
+    """The SQL text of a query's facts or entities, without a connection.
+
+    Parameters
+    ----------
+    name : str
+        The source's name, for messages.
+    schema : mapping
+        Columns of the table -> ibis types, like {"ts": "timestamp('UTC')", "views": "int64"}.
+    dialect : str
+        One of `DIALECTS`.
+    now : datetime
+        Aware UTC; later rows are left out.
+
+    Raises
+    ------
+    SourceError
+        A column is missing or of a wrong type; the dialect has no GROUPING SETS.
+    """
+    import ibis
+
+    compiler = compiler_of(dialect)
+    table = ibis.table(dict(schema), name=settings.table or name)
+    expression = _expression(table, name, settings, query, now, dialect)
+    return compile_expression(expression, compiler, query if isinstance(query, FactsQuery) else None)

@@ -1,122 +1,38 @@
-"""The two statements that a source runs in the user's engine: the facts, and a count of what could not be used.
+"""The statement of the facts. They are one SELECT, so that they are consistent without a lock or a temporary table:
 
-The facts are one SELECT, so that they are consistent without a lock or a temporary table:
-
-    usable   rows in the windows, not after now; window index, dimensions as text, parts of measures
-    facts    one scan: GROUP BY GROUPING SETS, every level at most `depth` deep, window by window
-    ranked   traffic of every slice over the windows; the floor, then the cap, the total first
-    result   kept slices (window NULL, with their dimension values) UNION ALL their facts (slice number, window,
-             measures) UNION ALL one line on what was cut (slice NULL)
-
-ibis writes the SQL of every engine except for three things that it has no word for and that are changed in the syntax
-tree that it hands over: GROUPING SETS, exact distinct counts on ClickHouse, and fences for PostgreSQL's planner.
+usable   rows in the windows, not after now; window index, dimensions as text, parts of measures
+facts    one scan: GROUP BY GROUPING SETS, every level at most `depth` deep, window by window
+ranked   traffic of every slice over the windows; the floor, then the cap, the total first
+result   kept slices (window NULL, with their dimension values) UNION ALL their facts (slice number, window,
+         measures) UNION ALL one line on what was cut (slice NULL)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tocsin.config import SourceSettings
-from tocsin.errors import SourceError
-from tocsin.sources.event_time import piecewise
+from tocsin.sources.compiled import MARK
 from tocsin.sources.query import FactsQuery
-from tocsin.sources.rows import prepared_rows
+from tocsin.sources.rows import dimension_columns, prepared_rows
+from tocsin.sources.windowed import in_windows, pruned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import ibis.expr.types as ir
 
-__all__ = ["DIALECTS", "compile_expression", "compile_sql", "compiler_of", "facts_expression", "quality_expression"]
-
-DIALECTS = ("bigquery", "clickhouse", "databricks", "duckdb", "postgres", "pyspark", "snowflake", "trino")
-"""The dialects that have GROUPING SETS."""
-
-_MARK = 777_000
-"""Stands for GROUPING(dimension k) as MAX(w + _MARK + k) until the syntax tree is changed."""
-
-
-def quality_expression(
-    table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery, now: datetime, dialect: str
-) -> ir.Table:
-    """One row of counts: n_rows, n_future, n_blank, n_unreadable, n_usable, n_unusable, n_negative.
-
-    n_rows, n_unusable and n_negative count rows that are aggregated; n_usable counts all rows with a readable time.
-    """
-    import ibis
-
-    table = _pruned(table, settings, query.start, None)
-    rows = prepared_rows(table, name, settings, query, now, dialect)
-    seconds = int(now.timestamp())
-    relative = _relative(rows.sec, query)
-    readable = rows.sec.notnull()
-    aggregated = readable & (rows.sec <= seconds) & relative.between(0, _span(query) - 1)
-
-    def number(test: Any) -> Any:
-        return ibis.ifelse(test, 1, 0).sum().fill_null(0).cast("int64")
-
-    return rows.aggregate(
-        n_rows=number(aggregated),
-        n_future=number(readable & (rows.sec > seconds) & (relative >= 0)),
-        n_blank=number(rows.blank),
-        n_unreadable=number(~readable & ~rows.blank),
-        n_usable=number(readable),
-        n_unusable=number(aggregated & rows.unusable),
-        n_negative=number(aggregated & rows.negative),
-    )
+__all__ = ["facts_expression"]
 
 
 def facts_expression(
     table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery, now: datetime, dialect: str
 ) -> ir.Table:
     """The result described above: slice, w, traffic, k0, k1, …, m0, m1, …, n_floor, n_cap, t_floor, t_cap, t_all."""
-    table = _pruned(table, settings, query.start, min(query.end, now + timedelta(seconds=1)))
-    rows = prepared_rows(table, name, settings, query, now, dialect)
-    needed = [column for column in rows.columns if column not in ("blank", "unusable", "negative")]
-    rows = rows.select(*needed, relative=_relative(rows.sec, query))
-    rows = rows.filter(rows.relative.between(0, _span(query) - 1), rows.sec <= int(now.timestamp()))
-    rows = rows.mutate(w=(rows.relative // query.grid.length_seconds).cast("int32"))
+    table = pruned(table, settings, query.start, min(query.end, now + timedelta(seconds=1)))
+    measures = query.measures_of(name, settings)
+    dimensions = dimension_columns(table, name, query.dimensions)
+    rows = in_windows(prepared_rows(table, name, settings, query, measures, now, dialect, **dimensions), query, now)
     return _result(_ranked(_grouped(rows, settings, query), query), query)
-
-
-def _span(query: FactsQuery) -> int:
-    return query.n_windows * query.grid.length_seconds
-
-
-def _relative(seconds: Any, query: FactsQuery) -> Any:
-    """Seconds since the first window began, on the axis on which windows are equal; never divided if negative."""
-    origin = query.grid.origin_seconds + query.first * query.grid.length_seconds
-    if not query.grid.is_wall_clock:
-        return seconds - origin
-    day = timedelta(days=2)
-    return seconds + piecewise(seconds, query.grid.offsets(query.start - day, query.end + day)) - origin
-
-
-def _pruned(table: ir.Table, settings: SourceSettings, start: datetime, end: datetime | None) -> ir.Table:
-    """Leave out rows that lie clearly outside, by the bare column, so that engines skip partitions; keep NULLs."""
-    import ibis
-
-    if settings.time not in table.columns:
-        return table  # the missing column is reported where the time is read
-    column = table[settings.time]
-    dtype = column.type()
-    if not (dtype.is_timestamp() or dtype.is_date()):
-        return table
-    margin = timedelta(0) if dtype.is_timestamp() and dtype.timezone is not None else timedelta(days=2)
-
-    def bound(moment: datetime) -> Any:
-        moment = moment.astimezone(UTC)
-        if dtype.is_date():
-            return ibis.literal(moment.date())
-        return ibis.literal(moment if dtype.timezone is not None else moment.replace(tzinfo=None))
-
-    if end is None:
-        return table.filter(column.isnull() | (column >= bound(start - margin)))
-    return table.filter(column >= bound(start - margin), column < bound(end + margin))
 
 
 def _grouped(rows: ir.Table, settings: SourceSettings, query: FactsQuery) -> ir.Table:
@@ -125,7 +41,7 @@ def _grouped(rows: ir.Table, settings: SourceSettings, query: FactsQuery) -> ir.
 
     n_dimensions = len(query.dimensions)
     n_grouped = n_dimensions if query.depth else 0  # the total alone has no level to tell from another
-    aggregates: dict[str, Any] = {f"g{k}": (rows.w + (_MARK + k)).max() for k in range(n_grouped)}
+    aggregates: dict[str, Any] = {f"g{k}": (rows.w + (MARK + k)).max() for k in range(n_grouped)}
     for column in rows.columns:
         if column[0] in "sn" and column[1:].isdigit():
             aggregates[f"a_{column}"] = rows[column].sum()
@@ -222,115 +138,3 @@ def _result(tables: tuple[ir.Table, ir.Table], query: FactsQuery) -> ir.Table:
         **{column: cut[column].cast("float64") for column in cuts},
     )
     return ibis.union(heads, body, foot, distinct=False)
-
-
-def compile_expression(expression: Any, compiler: Any, query: FactsQuery | None = None) -> str:
-    """SQL text of an ibis expression in the compiler's dialect; with a query, its roll-ups as GROUPING SETS."""
-    with _separate_selects():
-        tree = compiler.to_sqlglot(expression)
-    if query is not None and query.dimensions and query.depth:
-        _with_grouping_sets(tree, query)
-    word = compiler.dialect.__name__.lower()
-    if word == "clickhouse":
-        _with_exact_distinct(tree)
-    if word == "postgres":
-        _with_fences(tree)
-    return str(tree.sql(dialect=compiler.dialect, pretty=True))
-
-
-@contextmanager
-def _separate_selects() -> Iterator[None]:
-    """Keep ibis from folding SELECTs into one: a column used ten times would be computed, and written, ten times."""
-    import ibis
-
-    before = ibis.options.sql.fuse_selects
-    ibis.options.sql.fuse_selects = False
-    try:
-        yield
-    finally:
-        ibis.options.sql.fuse_selects = before
-
-
-def _with_grouping_sets(tree: Any, query: FactsQuery) -> None:
-    import sqlglot.expressions as sge
-
-    n_dimensions = len(query.dimensions)
-    for select in list(tree.find_all(sge.Select)):
-        marks = {column.alias: column for column in select.expressions if column.alias[:1] == "g" and _mark_in(column)}
-        if not marks or select.args.get("group") is None:
-            continue
-        by_name = {column.alias_or_name: column.unalias() for column in select.expressions}
-        for alias, column in marks.items():
-            column.set("this", sge.Anonymous(this="GROUPING", expressions=[by_name[f"d{alias[1:]}"].copy()]))
-        depths = range(min(query.depth, n_dimensions) + 1)
-        sets = [
-            sge.Tuple(expressions=[by_name[name].copy() for name in ("w", *(f"d{k}" for k in chosen))])
-            for depth in depths
-            for chosen in combinations(range(n_dimensions), depth)
-        ]
-        select.set("group", sge.Group(grouping_sets=[sge.GroupingSets(expressions=sets)]))
-
-
-def _mark_in(column: Any) -> bool:
-    import sqlglot.expressions as sge
-
-    return any(literal.this == str(_MARK + int(column.alias[1:])) for literal in column.find_all(sge.Literal))
-
-
-def _with_exact_distinct(tree: Any) -> None:
-    """ibis counts distinct values on ClickHouse by `uniq`, an estimate; `uniqExact` is exact."""
-    import sqlglot.expressions as sge
-
-    for function in list(tree.find_all(sge.Func)):
-        if function.sql(dialect="clickhouse").lower().startswith("uniq("):
-            function.replace(sge.Anonymous(this="uniqExact", expressions=[function.this.copy()]))
-
-
-_FENCED = {"t_text", "t_n", "t_year", "t_exists", "t_local", "sec"}
-
-
-def _with_fences(tree: Any) -> None:
-    """Let PostgreSQL compute each step of reading a time once per row: OFFSET 0 keeps it from unfolding the steps."""
-    import sqlglot.expressions as sge
-
-    for select in list(tree.find_all(sge.Select)):
-        computed = {column.alias for column in select.expressions if not isinstance(column.unalias(), sge.Column)}
-        if computed & _FENCED:
-            select.set("offset", sge.Offset(expression=sge.Literal.number(0)))
-
-
-def compiler_of(dialect: str) -> Any:
-    """ibis' compiler of a dialect, without a connection; raises `SourceError`."""
-    import ibis.backends.sql.compilers as compilers
-
-    if dialect not in DIALECTS:
-        raise SourceError("The SQL dialect", allowed=", ".join(DIALECTS), got=dialect)
-    return getattr(compilers, dialect).compiler
-
-
-def compile_sql(
-    name: str, settings: SourceSettings, schema: Mapping[str, str], query: FactsQuery, dialect: str, now: datetime
-) -> str:
-    """The SQL text of a query's facts, without a connection.
-
-    Parameters
-    ----------
-    name : str
-        The source's name, for messages.
-    schema : mapping
-        Columns of the table -> ibis types, like {"ts": "timestamp('UTC')", "views": "int64"}.
-    dialect : str
-        One of `DIALECTS`.
-    now : datetime
-        Aware UTC; later rows are left out.
-
-    Raises
-    ------
-    SourceError
-        A column is missing or of a wrong type; the dialect has no GROUPING SETS.
-    """
-    import ibis
-
-    compiler = compiler_of(dialect)
-    table = ibis.table(dict(schema), name=settings.table or name)
-    return compile_expression(facts_expression(table, name, settings, query, now, dialect), compiler, query)
