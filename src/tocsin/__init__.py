@@ -9,12 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tocsin.detectors.contextual.con_out import ConOut
     from tocsin.detectors.slices import SliceDetector
     from tocsin.pipeline import run
 
-__all__ = ["SliceDetector", "run"]
+__all__ = ["ConOut", "SliceDetector", "run"]
 
-_HOME = {"SliceDetector": "tocsin.detectors.slices", "run": "tocsin.pipeline"}
+_HOME = {
+    "ConOut": "tocsin.detectors.contextual.con_out",
+    "SliceDetector": "tocsin.detectors.slices",
+    "run": "tocsin.pipeline",
+}
 
 
 def __getattr__(name: str) -> Any:

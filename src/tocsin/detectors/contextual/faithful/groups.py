@@ -1,0 +1,107 @@
+"""Groups of dependent attributes, and the contexts made of them.
+
+Hierarchical clustering (average linkage) of the columns; the number of groups by the gap statistic of Tibshirani,
+Walther and Hastie (2001), Gap(k) = E*[log W(k)] - log W(k), W the sum of the mean dissimilarities within groups. There
+are no points to draw uniformly, only dissimilarities, so the reference E* are clusterings of the same dissimilarities
+dealt to the pairs at random: what the attributes would show if which depends on which had no structure. The k of the
+largest gap is taken if that gap is larger than its standard error s(k), else 1. (The first k with Gap(k) >= Gap(k + 1)
+- s(k + 1), the other usual rule, stops at 1 nearly always: p-values are either near 0 or far from it, and until the
+last independent pair is apart, W hardly falls.)
+
+At k = 1, all dependent is one group, and all independent is a group each: the median p of the pairs decides, at 0.05.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.spatial.distance import squareform
+
+from tocsin.detectors.contextual.engine import Context
+from tocsin.model import Floats, Ints
+
+__all__ = ["MAX_CONTEXTS", "find_groups", "unions_of_groups"]
+
+MAX_CONTEXTS = 64
+MAX_GROUPS = 20
+N_REFERENCES = 50
+SIGNIFICANT = 0.05
+LEAST_DISSIMILARITY = 1e-6
+
+
+def find_groups(dissimilarity: Floats, p_values: Floats, random: np.random.Generator) -> tuple[Context, ...]:
+    """Groups of columns, each sorted, in the order of their first column.
+
+    Parameters
+    ----------
+    dissimilarity, p_values : (n_columns, n_columns), symmetric
+    """
+    n_columns = len(dissimilarity)
+    if n_columns < 3:
+        dependent = n_columns == 1 or p_values[0, 1] <= SIGNIFICANT
+        return (tuple(range(n_columns)),) if dependent else ((0,), (1,))
+    pairs = squareform(dissimilarity, checks=False)
+    observed, labels = _within(pairs, n_columns)
+    references = np.array([_within(random.permutation(pairs), n_columns)[0] for _ in range(N_REFERENCES)])
+    gap = references.mean(axis=0) - observed
+    error = references.std(axis=0) * np.sqrt(1 + 1 / N_REFERENCES)
+    best = int(np.argmax(gap))
+    n_groups = best + 1 if gap[best] > error[best] else 1
+    if n_groups == 1 and np.median(squareform(p_values, checks=False)) > SIGNIFICANT:
+        return tuple((j,) for j in range(n_columns))
+    return _as_groups(labels[:, n_groups - 1])
+
+
+def unions_of_groups(
+    groups: tuple[Context, ...], random: np.random.Generator, max_contexts: int = MAX_CONTEXTS
+) -> tuple[Context, ...]:
+    """The empty context, and all unions of groups but the one of all.
+
+    Where there are more than `max_contexts`: single groups, all but one, two, all but two, ... until a size no longer
+    fits; of that size a random choice.
+    """
+    n_groups = len(groups)
+    chosen: list[tuple[int, ...]] = [()]
+    sizes = [size for k in range(1, n_groups // 2 + 1) for size in dict.fromkeys((k, n_groups - k)) if size > 0]
+    for size in sizes:
+        if n_groups <= 1:
+            break
+        room = max_contexts - len(chosen)
+        unions = _some_combinations(n_groups, size, room, random)
+        chosen += unions
+        if len(chosen) >= max_contexts:
+            break
+    return tuple(tuple(sorted(j for group in union for j in groups[group])) for union in chosen)
+
+
+def _within(pairs: Floats, n_columns: int) -> tuple[Floats, Ints]:
+    """log W(k) for k = 1 ... and the labels (n_columns, k) of each k groups."""
+    most = min(n_columns - 1, MAX_GROUPS)
+    labels = cut_tree(linkage(pairs, "average"), n_clusters=np.arange(1, most + 1))
+    square = squareform(pairs)
+    within = np.empty(most)
+    for k in range(most):
+        member = labels[:, k][:, None] == np.arange(k + 1)
+        sums = np.einsum("ik,ij,jk->k", member, square, member, optimize=True)
+        within[k] = (sums / (2 * member.sum(axis=0))).sum()
+    return np.log(within + LEAST_DISSIMILARITY), np.asarray(labels, np.int64)
+
+
+def _as_groups(labels: Ints) -> tuple[Context, ...]:
+    groups: dict[int, list[int]] = {}
+    for column, label in enumerate(labels.tolist()):
+        groups.setdefault(label, []).append(column)
+    return tuple(tuple(group) for group in groups.values())
+
+
+def _some_combinations(n: int, size: int, most: int, random: np.random.Generator) -> list[tuple[int, ...]]:
+    """All combinations of `size` of n things, or `most` different ones drawn at random, in their usual order."""
+    if comb(n, size) <= most:
+        return list(combinations(range(n), size))
+    drawn: set[tuple[int, ...]] = set()
+    while len(drawn) < most:
+        drawn.add(tuple(sorted(random.choice(n, size, replace=False).tolist())))
+    return sorted(drawn)
