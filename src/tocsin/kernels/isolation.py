@@ -1,11 +1,11 @@
 """Isolation trees (Liu, Ting and Zhou 2008) as perfect binary trees in breadth-first order, and their traversal.
 
-A tree of `depth` levels is 2^depth - 1 nodes and 2^depth leaves: the children of node k are 2k + 1 and 2k + 2, leaf l is
-node 2^depth - 1 + l. A branch that ends early is padded with nodes below which all leaves are alike. Every row takes
+A tree of `depth` levels is 2^depth - 1 nodes and 2^depth leaves: the children of node k are 2k + 1 and 2k + 2, leaf l
+is node 2^depth - 1 + l. A branch that ends early is padded with nodes below which all leaves are alike. Every row takes
 `depth` steps without a branch, so that a block of rows runs side by side through vector instructions.
 
-A node sends a row to the right where value >= threshold, and a missing value where the lowest bit of its `split` is set;
-split >> 1 is its column. Categories have no order: each tree scatters a column's codes at random on [0, 2^24) and
+A node sends a row to the right where value >= threshold, and a missing value where the lowest bit of its `split` is
+set; split >> 1 is its column. Categories have no order: each tree scatters a column's codes at random on [0, 2^24) and
 splits them by thresholds like numbers, which is a random subset at each node.
 """
 

@@ -97,7 +97,7 @@ class IsolationForest(TableDetector):
         length = average_path_length(np.arange(n_samples + 1)).astype(np.float32)
         numbers = standardised(sample.numbers, centre, scale)
         split, threshold, path, _ = grow_trees(numbers, sample.codes, own, seeds, ceil(log2(n_samples)), length)
-        self._trees = (centre, scale, seeds, split, threshold, path)
+        self._trees: tuple[Any, ...] = (centre, scale, seeds, split, threshold, path)
         self._usual = float(average_path_length(np.array([n_samples]))[0])
 
     def _surprise(self, table: EncodedTable) -> Floats:
