@@ -10,8 +10,8 @@ from pathlib import Path
 from tocsin.config import MonitorSettings, Settings, load_settings, utc_now
 from tocsin.errors import TocsinError
 from tocsin.formatting import format_count, format_moment
-from tocsin.pipeline import facts_query
-from tocsin.sources import open_source
+from tocsin.pipeline import lens_class
+from tocsin.sources import Source, open_source
 from tocsin.store import Store
 
 __all__ = ["Finding", "check"]
@@ -48,15 +48,16 @@ def _monitor(settings: Settings, monitor: MonitorSettings, now: datetime) -> Ite
     subject = f"monitor {monitor.name}"
     try:
         with open_source(monitor.source, settings.source[monitor.source], settings.base) as source:
+            if source.settings.time is None:
+                yield from _answers(subject, monitor, source, now, "the table as it is now, without a time")
+                return
             extent = source.extent()
             if extent is None:
                 yield Finding(subject, False, f"source {monitor.source} has no usable row")
                 return
-            newest = monitor.grid.last_due(min(now, extent[1] + monitor.window + monitor.delay), monitor.delay)
-            problems = source.check(facts_query(monitor, newest, newest + 1))
             rows = f"rows from {format_moment(extent[0])} to {format_moment(extent[1])}"
-            yield Finding(subject, True, f"source {monitor.source} answers; {rows}")
-            yield from (Finding(subject, False, problem) for problem in problems)
+            newest = min(now, extent[1] + monitor.window + monitor.delay)
+            yield from _answers(subject, monitor, source, newest, rows)
             behind = (now - extent[1]) // monitor.window
             if behind > max(2, monitor.close_after):
                 sentence = (
@@ -66,6 +67,14 @@ def _monitor(settings: Settings, monitor: MonitorSettings, now: datetime) -> Ite
                 yield Finding(subject, False, sentence)
     except TocsinError as error:
         yield Finding(subject, False, str(error))
+
+
+def _answers(subject: str, monitor: MonitorSettings, source: Source, now: datetime, rows: str) -> Iterator[Finding]:
+    """That the source answers, and what the engine says of the statement of the newest window."""
+    newest = monitor.grid.last_due(now, monitor.delay)
+    problems = lens_class(monitor).problems(monitor, source, newest)
+    yield Finding(subject, True, f"source {monitor.source} answers; {rows}")
+    yield from (Finding(subject, False, problem) for problem in problems)
 
 
 def _store(settings: Settings, now: datetime) -> Iterator[Finding]:

@@ -106,7 +106,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: Progress | None = None) -
     outcome = backfill(settings, end - EVALUATED, end, now=end, alerts=True, progress=progress)
     with Store.open(settings.store.url, base=settings.base) as store:
         incidents = store.incidents()
-        kpis = {monitor.name: str(monitor.kpi) for monitor in settings.monitor}
+        kpis = {monitor.name: monitor.subject for monitor in settings.monitor}
         rows, explained = _compare(funnel.troubles, incidents, kpis)
         report = folder / "report.html"
         write_report(report, settings, store, end, planted=rows)

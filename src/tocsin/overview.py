@@ -60,7 +60,7 @@ def _summary(monitor: MonitorSettings, store: Store, since: datetime) -> Monitor
             left_out[item.reason, item.unit] = item
     return MonitorSummary(
         name=monitor.name,
-        kpi=str(monitor.kpi),
+        kpi=monitor.subject,
         n_windows=len(runs),
         n_silent=sum(run.status is RunStatus.SILENT for run in runs),
         alerts_per_week=len(incidents) / (span / timedelta(weeks=1)) if runs else None,

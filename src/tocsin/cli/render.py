@@ -92,7 +92,7 @@ def render_run(console: Console, report: RunReport, *, dry_run: bool = False) ->
         ]
         parts += [f"{item.n_unchanged} unchanged"] if item.n_unchanged else []
         parts += [f"{item.n_skipped} skipped (use backfill)"] if item.n_skipped else []
-        parts.append(format_count(item.n_flagged, "slice") + " flagged")
+        parts.append(format_count(item.n_flagged, *item.noun) + " flagged")
         console.lines([f"{item.monitor}: " + ", ".join(parts)])
         _left_out(console, [left for run in item.runs[-1:] for left in run.left_out])
         console.lines([f"  note: {note}" for run in item.runs[-1:] for note in run.notes])

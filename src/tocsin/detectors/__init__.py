@@ -11,7 +11,12 @@ from tocsin.errors import InputError, nearest
 
 __all__ = ["REGISTRY", "Detector", "detector_class"]
 
-REGISTRY: Mapping[str, str] = MappingProxyType({"slices": "tocsin.detectors.slices:SliceDetector"})
+REGISTRY: Mapping[str, str] = MappingProxyType(
+    {
+        "slices": "tocsin.detectors.slices:SliceDetector",
+        "contextual": "tocsin.detectors.contextual.con_out:ConOut",
+    }
+)
 """Lens -> "module:class"."""
 
 

@@ -1,16 +1,20 @@
 """Anomalies of nested slices and neighbouring windows -> one incident (open, update, close, retract)."""
 
 from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence, number
+from tocsin.incidents.entities import Indicator, OddEntity, describe_entity
 from tocsin.incidents.fold import Cause, find_causes
 from tocsin.incidents.lifecycle import Advance, advance
 
 __all__ = [
     "Advance",
     "Cause",
+    "Indicator",
+    "OddEntity",
     "Sighting",
     "advance",
     "describe_anomaly",
     "describe_cause",
+    "describe_entity",
     "describe_silence",
     "find_causes",
     "number",

@@ -44,6 +44,8 @@ class Sighting:
     headline: str
     anomaly_ids: tuple[str, ...] = ()
     kind: str = "slices"
+    kpi: str = ""
+    """What deviates, where that is not the monitor's one KPI."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -134,7 +136,7 @@ def describe_cause(
 
 def describe_silence(monitor: str, source: str) -> Sighting:
     """The source had no rows at all: one event, not an outage of every slice."""
-    sentence = "The source had no row in a due window, for any slice; no slice is judged until rows come again."
+    sentence = "The source had no row in a due window, for anything; nothing is judged until rows come again."
     return Sighting(
         slice=Slice(),
         direction=Direction.DOWN,

@@ -165,6 +165,7 @@ def _seen(
         stake=_stake(windows),
         anomaly_ids=_ids(windows),
         headline=lead.headline if is_latest else stripped.headline,
+        kpi=(is_latest and lead.kpi) or stripped.kpi,
         details=_details(lead.details if is_latest else stripped.details, windows),
     )
     real = (widened or worse or grown) and old.state is IncidentState.OPEN
@@ -176,7 +177,7 @@ def _opened(monitor: str, kpi: str, sighting: Sighting, window: Window) -> Incid
     return Incident(
         monitor=monitor,
         slice=sighting.slice,
-        kpi=kpi,
+        kpi=sighting.kpi or kpi,
         direction=sighting.direction,
         state=IncidentState.OPEN,
         first=window,

@@ -4,6 +4,7 @@
                             ▲                                 │
                             └──────────── feedback ───────────┘
 
+What a monitor's kind decides, from the source to the sightings of a window, is its lens (`pipeline.lens`).
 Everything of one window is written in one transaction; a window whose facts, settings and answers are unchanged is not
 written again. So a run may be killed at any instant, repeated, or started twice at once.
 """
@@ -13,22 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from tocsin.alerts import DeliveryReport, deliver
 from tocsin.config import MonitorSettings, Settings, load_settings, utc_now
 from tocsin.errors import InputError
 from tocsin.model import Run
-from tocsin.pipeline.course import Course
-from tocsin.pipeline.judge import Judge
+from tocsin.pipeline.lens import lens_class
 from tocsin.pipeline.write import MonitorReport, WindowWriter
-from tocsin.sources import FactsQuery, open_source
+from tocsin.sources import open_source
 from tocsin.store import Store
 
-__all__ = ["MonitorReport", "Progress", "RunReport", "backfill", "due_windows", "facts_query", "run"]
-
-CHUNK_WINDOWS = 1_000
-"""A long backfill reads this many windows (and their history) at a time, so that memory stays bounded."""
+__all__ = ["MonitorReport", "Progress", "RunReport", "backfill", "due_windows", "lens_class", "run"]
 
 Progress = Callable[[str, int, int], None]
 """Called with a task's name, how much is done, and how much there is."""
@@ -72,6 +70,8 @@ def run(
         reports = []
         for monitor in chosen:
             indices, n_skipped = due_windows(monitor, store.last_run(monitor.name), now)
+            if settings.source[monitor.source].time is None:  # a table as it is now says nothing of the past
+                indices, n_skipped = indices[-1:], 0
             writer = WindowWriter(settings, monitor, store, now, alerts=True, dry_run=dry_run)
             writer.report.n_skipped = n_skipped
             reports.append(_evaluate(settings, monitor, store, writer, indices, now, progress))
@@ -103,6 +103,9 @@ def backfill(
     with Store.open(settings.store.url, base=settings.base) as store:
         reports = []
         for monitor in chosen:
+            if settings.source[monitor.source].time is None:
+                allowed = "a source with a column of time"
+                raise InputError(f"Monitor {monitor.name!r} has no past to backfill", allowed=allowed)
             grid = monitor.grid
             first = grid.index_of(since)
             first += grid.start_of(first) < since
@@ -124,21 +127,6 @@ def due_windows(monitor: MonitorSettings, last_run: Run | None, now: datetime) -
     return range(min(first + n_skipped, newest + 1 - monitor.reevaluate), newest + 1), n_skipped
 
 
-def facts_query(monitor: MonitorSettings, first: int, last: int) -> FactsQuery:
-    """The query for windows [first, last) and the history that the first of them needs."""
-    return FactsQuery(
-        grid=monitor.grid,
-        first=first - monitor.n_history,
-        last=last,
-        measures=monitor.kpi.measures,
-        dimensions=monitor.dimensions,
-        depth=monitor.depth,
-        traffic=monitor.kpi.denominator or monitor.kpi.numerator,
-        min_traffic=monitor.min_traffic,
-        max_slices=monitor.max_slices,
-    )
-
-
 def _opened(
     config: str | Path | Settings, now: datetime | None, monitors: Sequence[str]
 ) -> tuple[Settings, datetime, list[MonitorSettings]]:
@@ -158,17 +146,14 @@ def _evaluate(
     now: datetime,
     progress: Progress | None,
 ) -> MonitorReport:
+    lens_of, place = lens_class(monitor), settings.source[monitor.source]
     n_done = 0
-    for chunk in _chunks(indices):
-        query = facts_query(monitor, chunk.start, chunk.stop)
-        with open_source(monitor.source, settings.source[monitor.source], settings.base) as source:
-            facts = source.facts(query, now)
-        writer.report.left_out = facts.left_out
-        confirmed = store.excluded(monitor.name, monitor.grid.start_of(query.first), monitor.grid.start_of(query.last))
-        judge = Judge(monitor, facts, confirmed)
-        course = Course(monitor.kpi, facts, judge)
+    for chunk in _chunks(indices, lens_of.chunk_windows):
+        with open_source(monitor.source, place, settings.base) as source:
+            lens = lens_of.read(monitor, source, partial(store.excluded, monitor.name), chunk, now)
+        writer.report.left_out = lens.left_out
         for index in chunk:
-            writer.write(judge, course, index - query.first)
+            writer.write(lens, index)
             n_done += 1
             if progress is not None:
                 progress(monitor.name, n_done, len(indices))
@@ -180,6 +165,6 @@ def _delivered(settings: Settings, store: Store, now: datetime) -> DeliveryRepor
     return deliver(store, settings.alerts, max(now, utc_now()), settings.base)
 
 
-def _chunks(indices: range) -> Iterator[range]:
-    for start in range(indices.start, indices.stop, CHUNK_WINDOWS):
-        yield range(start, min(start + CHUNK_WINDOWS, indices.stop))
+def _chunks(indices: range, n_windows: int) -> Iterator[range]:
+    for start in range(indices.start, indices.stop, n_windows):
+        yield range(start, min(start + n_windows, indices.stop))

@@ -6,28 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import numpy as np
-
 from tocsin.alerts import build_alert, route
 from tocsin.config import MonitorSettings, Settings
-from tocsin.errors import NotEnoughData
-from tocsin.incidents import (
-    Sighting,
-    advance,
-    describe_anomaly,
-    describe_cause,
-    describe_silence,
-    find_causes,
-)
-from tocsin.model import Anomaly, Change, Incident, LeftOut, Run, RunStatus, SliceScores, Window
-from tocsin.pipeline.course import Course
-from tocsin.pipeline.judge import Judge
+from tocsin.incidents import advance
+from tocsin.model import Anomaly, Change, Incident, LeftOut, Run, RunStatus
+from tocsin.pipeline.lens import Found, Lens
 from tocsin.store import Store
 
 __all__ = ["MonitorReport", "WindowWriter"]
-
-MAX_ANOMALIES = 5_000
-"""At most this many anomalies of one window are stored, those with the largest deviations; the rest is counted."""
 
 
 @dataclass(slots=True)
@@ -35,10 +21,12 @@ class MonitorReport:
     """What a run did for one monitor.
 
     n_skipped : due windows left to a backfill because more than `max_catch_up` were missed
-    left_out  : what the source left out of the facts, the last time they were read
+    left_out  : what the source left out, the last time it was read
+    noun      : what was judged, one and many
     """
 
     monitor: str
+    noun: tuple[str, str] = ("slice", "slices")
     runs: list[Run] = field(default_factory=list)
     n_unchanged: int = 0
     n_skipped: int = 0
@@ -49,15 +37,6 @@ class MonitorReport:
     @property
     def n_flagged(self) -> int:
         return sum(run.n_flagged for run in self.runs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a judged window holds before it meets the incidents that are alive."""
-
-    run: Run
-    anomalies: tuple[Anomaly, ...] = ()
-    sightings: tuple[Sighting, ...] = ()
 
 
 class _DryRun(Exception):
@@ -80,64 +59,32 @@ class WindowWriter:
     ) -> None:
         self._settings, self._monitor, self._store, self._now = settings, monitor, store, now
         self._alerts, self._dry_run = alerts, dry_run
-        self.report = MonitorReport(monitor.name)
+        self.report = MonitorReport(monitor.name, monitor.noun)
 
-    def write(self, judge: Judge, course: Course, position: int) -> None:
-        """Judge the window at `position` of the judge's facts and write it, unless nothing has changed."""
-        window, digest = judge.facts.window_at(position), judge.digest(position)
+    def write(self, lens: Lens, index: int) -> None:
+        """Judge a window (by its index on the monitor's grid) and write it, unless nothing has changed."""
+        window, digest = self._monitor.grid.window(index), lens.digest(index)
         before = self._store.run_of(self._monitor.name, window)
         if before is not None and before.facts_digest == digest:
             self.report.n_unchanged += 1
             return
-        run = Run(self._monitor.name, window, self._now, RunStatus.EVALUATED, digest, judge.facts.n_slices)
-        if judge.facts.silent[position]:
-            silence = describe_silence(self._monitor.name, self._monitor.source)
-            found = _Found(replace(run, status=RunStatus.SILENT), (), (silence,))
-        else:
-            try:
-                scores = judge.scores(position)
-            except NotEnoughData as error:
-                found = _Found(replace(run, status=RunStatus.NOT_ENOUGH_DATA, notes=(str(error),)))
-            else:
-                course.add(position, scores)
-                found = self._found(judge, course, position, scores, run)
-        self._commit(window, found)
-
-    def _found(self, judge: Judge, course: Course, position: int, scores: SliceScores, run: Run) -> _Found:
-        facts, window = judge.facts, run.window
-        flagged = np.flatnonzero(scores.flagged)
-        left_out = list(facts.left_out)
-        selected = _strongest(scores, flagged)
-        if len(selected) < len(flagged):
-            detail = "flagged slices that are not stored, those with the smallest deviations"
-            left_out.append(LeftOut("anomaly cap", len(flagged) - len(selected), "slices", detail))
-        causes, unexplained = find_causes(facts, scores, selected)
-        if len(unexplained):
-            detail = "flagged slices that are stored and belong to no incident"
-            left_out.append(LeftOut("cause limit", len(unexplained), "slices", detail))
-        monitor = self._monitor
-        about = (monitor.name, monitor.kpi, monitor.unit_value, facts, scores)
-        anomalies = {int(index): describe_anomaly(*about, window, int(index)) for index in selected}
-        sightings = [
-            describe_cause(
-                *about,
-                cause,
-                [anomalies[member].id for member in cause.members],
-                course.of(cause.slice_index, position),
-            )
-            for cause in causes
-        ]
-        run = replace(
-            run,
-            n_tested=int(np.isfinite(scores.p_value).sum()),
-            n_flagged=len(flagged),
-            left_out=tuple(left_out),
-            notes=tuple(scores.notes),
+        found = lens.judge(index)
+        run = Run(
+            self._monitor.name,
+            window,
+            self._now,
+            found.status,
+            digest,
+            found.n_parts,
+            found.n_tested,
+            found.n_flagged,
+            found.left_out,
+            found.notes,
         )
-        return _Found(run, tuple(anomalies.values()), tuple(sightings))
+        self._commit(run, found)
 
-    def _commit(self, window: Window, found: _Found) -> None:
-        monitor, run = self._monitor, found.run
+    def _commit(self, run: Run, found: Found) -> None:
+        monitor, window = self._monitor, run.window
         with suppress(_DryRun), self._store.window_transaction(monitor.name, window) as transaction:
             previous = transaction.previous
             if previous is not None and previous.facts_digest == run.facts_digest:
@@ -145,7 +92,7 @@ class WindowWriter:
                 return
             step = advance(
                 monitor.name,
-                str(monitor.kpi),
+                monitor.subject,
                 window,
                 transaction.live_incidents(),
                 found.sightings,
@@ -177,10 +124,3 @@ class WindowWriter:
             self.report.anomalies += found.anomalies
             if self._dry_run:
                 raise _DryRun
-
-
-def _strongest(scores: SliceScores, flagged: np.ndarray) -> np.ndarray:
-    if len(flagged) <= MAX_ANOMALIES:
-        return flagged
-    deviation = np.abs(scores.amount - scores.expected_amount)[flagged] / scores.deviation_sd[flagged]
-    return np.sort(flagged[np.argsort(-deviation, kind="stable")[:MAX_ANOMALIES]])

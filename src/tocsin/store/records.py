@@ -111,6 +111,7 @@ def anomaly_to_row(anomaly: Anomaly) -> dict[str, Any]:
         "kpi": anomaly.kpi,
         "direction": anomaly.direction.value,
         "evidence": anomaly.evidence,
+        "kind": anomaly.kind,
         **numbers,
     }
 
@@ -123,6 +124,7 @@ def anomaly_from_row(row: Row[Any]) -> Anomaly:
         kpi=row.kpi,
         direction=Direction(row.direction),
         evidence=row.evidence,
+        kind=row.kind,
         **{name: getattr(row, name) for name in _NUMBERS},
     )
 

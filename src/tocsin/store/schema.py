@@ -28,7 +28,7 @@ __all__ = [
     "run",
 ]
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All schema revisions, oldest first; the last is the one this code works with."""
 
 VERSION_TABLE = "tocsin_schema"
@@ -90,6 +90,7 @@ anomaly = Table(
     Column("share_of_total", Number),
     Column("stake", sa.Double, nullable=False),
     Column("evidence", Json, nullable=False),
+    Column("kind", Name, nullable=False, server_default="slices"),
 )
 Index("ix_anomaly_score", anomaly.c.score.desc(), anomaly.c.id)
 Index("ix_anomaly_window_start", anomaly.c.window_start)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tocsin.incidents import number
 from tocsin.model import Facts, Floats, Kpi, SliceScores
-from tocsin.pipeline.judge import Judge
+from tocsin.pipeline.slices.judge import Judge
 
 __all__ = ["Course"]
 

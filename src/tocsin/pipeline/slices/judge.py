@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.config import MonitorSettings
+from tocsin.config import SliceMonitorSettings
 from tocsin.detectors import detector_class
 from tocsin.model import Bools, Facts, Slice, SliceScores, Window
 
@@ -21,7 +21,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 class Judge:
     """Judges the windows of some facts with the anomalies that people have confirmed left out of the reference."""
 
-    def __init__(self, monitor: MonitorSettings, facts: Facts, confirmed: Sequence[tuple[Window, str]]) -> None:
+    def __init__(self, monitor: SliceMonitorSettings, facts: Facts, confirmed: Sequence[tuple[Window, str]]) -> None:
         self.facts = facts
         self.detector = _detector(monitor)
         self._excluded = _facts_of(facts, confirmed)
@@ -59,7 +59,7 @@ class Judge:
         return digest.hexdigest()
 
 
-def _detector(monitor: MonitorSettings) -> Any:
+def _detector(monitor: SliceMonitorSettings) -> Any:
     """The detector of a monitor's lens, with the monitor's settings."""
     return detector_class(monitor.kind)(
         kpi=monitor.kpi,

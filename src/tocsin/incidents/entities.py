@@ -1,0 +1,138 @@
+"""What is said of an odd entity: an anomaly, and the sighting that its incident is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tocsin.formatting import format_count, format_ratio, format_slice
+from tocsin.incidents.describe import Sighting, number
+from tocsin.model import Anomaly, Direction, Slice, Window
+
+__all__ = ["Indicator", "OddEntity", "describe_entity"]
+
+KIND = "contextual"
+HIGH_SCORE, MEDIUM_SCORE = 0.999, 0.99
+"""Severity by the anomaly score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """An attribute in which an entity differs from those in the same context.
+
+    observed, expected : as text; expected is the typical value or interval of the peers
+    value, lower, median, upper : the same as numbers, NaN where there are none
+    share      : the part of the score that it makes up, in [0, 1]
+    context    : the attributes that the peers have in common with the entity; empty = none, all are peers
+    population : the same with their values, "country = DE, visitors 10,000 to 50,000"
+    n_peers    : how many there are
+    peers      : the nearest of them
+    """
+
+    name: str
+    observed: str
+    expected: str
+    value: float
+    lower: float
+    median: float
+    upper: float
+    share: float
+    context: str
+    population: str
+    n_peers: int
+    peers: str
+
+
+@dataclass(frozen=True, slots=True)
+class OddEntity:
+    """An entity that was flagged; indicators with the largest share of the score first."""
+
+    part: Slice
+    score: float
+    stake: float
+    n_records: int
+    is_new: bool
+    indicators: tuple[Indicator, ...]
+
+
+def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anomaly, Sighting]:
+    """The anomaly of an entity in a window, and the sighting that carries its evidence."""
+    evidence = {
+        "n_records": odd.n_records,
+        "is_new": odd.is_new,
+        "indicators": [_json(indicator) for indicator in odd.indicators],
+    }
+    lead = odd.indicators[0] if odd.indicators else None
+    figures = {
+        "value": lead.value if lead else math.nan,
+        "expected": lead.median if lead else math.nan,
+        "lower": lead.lower if lead else math.nan,
+        "upper": lead.upper if lead else math.nan,
+    }
+    nothing = dict.fromkeys(("p_value", "q_value", "deviation_sd", "share_of_total"), math.nan)
+    anomaly = Anomaly(
+        monitor=monitor,
+        window=window,
+        slice=odd.part,
+        kpi=lead.name if lead else "",
+        score=odd.score,
+        direction=Direction.NONE,
+        amount=figures["value"],
+        expected_amount=figures["expected"],
+        stake=odd.stake,
+        evidence=evidence,
+        kind=KIND,
+        **figures,
+        **nothing,
+    )
+    details = {
+        "unit": "amount",
+        **{name: number(value) for name, value in figures.items()},
+        "score": odd.score,
+        "slice": dict(odd.part.items),
+        "reasons": _reasons(odd),
+        **evidence,
+    }
+    sighting = Sighting(
+        slice=odd.part,
+        direction=Direction.NONE,
+        severity=_severity(odd.score),
+        stake=odd.stake,
+        headline=f"{format_slice(odd.part)}: {_sentence(odd.part, lead) if lead else 'odd among all'}",
+        anomaly_ids=(anomaly.id,),
+        kind=KIND,
+        kpi=anomaly.kpi,
+        details=details,
+    )
+    return anomaly, sighting
+
+
+def _json(indicator: Indicator) -> dict[str, Any]:
+    return {name: number(value) if isinstance(value, float) else value for name, value in asdict(indicator).items()}
+
+
+def _sentence(part: Slice, indicator: Indicator) -> str:
+    """ "clicks per visitor 0.31 where publishers with country = DE have 0.02 to 0.05 (214 of them)"."""
+    entity = part.items[0][0]
+    others = f"{entity}s" if entity.isalpha() else "others"
+    alike = f" with {indicator.population}" if indicator.context else ""
+    n_peers = f"{indicator.n_peers:,} of them"
+    return f"{indicator.name} {indicator.observed} where {others}{alike} have {indicator.expected} ({n_peers})"
+
+
+def _reasons(odd: OddEntity) -> list[str]:
+    reasons = [
+        f"{_sentence(odd.part, indicator)}: {format_ratio(indicator.share)} of the score."
+        for indicator in odd.indicators
+    ]
+    if odd.indicators and odd.indicators[0].peers:
+        reasons.append(f"Nearest to it: {odd.indicators[0].peers}.")
+    if odd.is_new:
+        reasons.append("It is new: it had no rows in the window before.")
+    reasons.append(f"Its anomaly score is {odd.score:.4g}, from {format_count(odd.n_records, 'row')}.")
+    return reasons
+
+
+def _severity(score: float) -> str:
+    return "high" if score >= HIGH_SCORE else "medium" if score >= MEDIUM_SCORE else "low"
