@@ -109,7 +109,8 @@ class ConOut(TableDetector):
         share: row (place in X), anomaly_score, context (its columns), sub_population (the comparable rows, in words),
         n_peers (how many rows of the table of fit those are), indicator (column), observed, expected (typical value
         and central 80 % there, or the commonest category), share (part of the score, at most 1 a row in sum), peers
-        (places, in the table of fit, of up to five of the most similar of those rows).
+        (places, in the table of fit, of up to five of the most similar of those rows), and for numbers value, lower,
+        median, upper (what observed and expected say; NaN for other columns).
         """
         table = self._encode(X)
         scores = self._surprise(table)

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tocsin.detectors.contextual.columns import EncodedTable, TableSchema, canonical_order
+from tocsin.detectors.contextual.columns import ColumnKind, EncodedTable, TableSchema, canonical_order
 from tocsin.errors import InputError, NotEnoughData
 from tocsin.model import Codes, Floats, Ints
 
@@ -29,7 +29,7 @@ MOST_ROWS_OF_THRESHOLD = 20_000
 CONTAMINATION = 0.01
 EXPLAIN_COLUMNS = (
     "row", "anomaly_score", "context", "sub_population", "n_peers", "indicator", "observed", "expected", "share",
-    "peers",
+    "peers", "value", "lower", "median", "upper",
 )  # fmt: skip
 
 
@@ -113,7 +113,8 @@ class TableDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         A data frame with one line a row and deviating column (at least one a row), sorted by row, then share:
         row (place in X), anomaly_score, context and sub_population (empty here: the whole table), n_peers (rows of
-        fit), indicator (column), observed, expected (typical value), share (part of the sum of falls), peers (empty).
+        fit), indicator (column), observed, expected (typical value), share (part of the sum of falls), peers (empty),
+        value and median (of numbers: observed and typical), lower and upper (NaN).
         """
         table = self._encode(X)
         scores = self._surprise(table)
@@ -125,8 +126,11 @@ class TableDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             for j in shown:
                 column, typical, values = columns[j]
                 share = float(falling[j] / total) if total > 0.0 else 0.0
-                evidence = (column.name, column.text(float(values[i])), column.text(typical), share, "")
-                lines.append((i, float(scores[i]), "", "", self._n_rows, *evidence))
+                own = float(values[i])
+                evidence = (column.name, column.text(own), column.text(typical), share, "")
+                is_number = column.kind is ColumnKind.NUMERIC
+                numbers = (own, np.nan, typical, np.nan) if is_number else (np.nan,) * 4
+                lines.append((i, float(scores[i]), "", "", self._n_rows, *evidence, *numbers))
         return pd.DataFrame(lines, columns=list(EXPLAIN_COLUMNS))
 
     def get_state(self) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def explain_rows(
         for b, place in enumerate(winning.contexts[i].tolist()):
             if place >= 0:
                 found += _lines(i, columns, table, contexts[place], winning.shares[i, b], reference)
-        found.sort(key=lambda line: -line[-2])
+        found.sort(key=lambda line: -line[6])  # by share
         lines += [(i, float(scores[i]), *line) for line in found]
     return pd.DataFrame(lines, columns=list(EXPLAIN_COLUMNS))
 
@@ -133,6 +133,7 @@ def _lines(
         (
             named, part.sentence, n_peers, columns[j].name, _observed(i, j, columns, table),
             _expected(j, columns[j], part.among, reference), float(shares[j]), peers,
+            *_figures(i, j, columns[j], table, part.among, reference),
         )
         for j in shown
     ]  # fmt: skip
@@ -246,6 +247,18 @@ def _expected(j: int, column: Column, among: Bools, reference: Reference) -> str
 def _interval(column: Column, low: str, high: str) -> str:
     """A date is encoded as an age: the larger value is the earlier date."""
     return f"{high} to {low}" if column.kind is ColumnKind.DATE else f"{low} to {high}"
+
+
+def _figures(
+    i: int, j: int, column: Column, table: EncodedTable, among: Bools, reference: Reference
+) -> tuple[float, float, float, float]:
+    """What `_observed` and `_expected` say of a number: value, 10 % quantile, median, 90 % quantile; NaN of others."""
+    if column.kind is not ColumnKind.NUMERIC:
+        return (math.nan,) * 4
+    values = reference.table.numbers[among, j]
+    known = values[~np.isnan(values)]
+    low, middle, high = _quantiles(known, column) if len(known) else (math.nan,) * 3
+    return float(table.numbers[i, j]), float(low), float(middle), float(high)
 
 
 def _quantiles(known: Floats, column: Column) -> Floats:

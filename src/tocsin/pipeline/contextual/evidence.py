@@ -16,35 +16,30 @@ N_INDICATORS = 6
 """The indicators kept with an anomaly, those with the largest shares of the score."""
 
 
-def indicators_of(
-    lines: pd.DataFrame | None, row: int, values: pd.Series, compared: Sequence[str]
-) -> tuple[Indicator, ...]:
+def indicators_of(lines: pd.DataFrame | None, row: int, compared: Sequence[str]) -> tuple[Indicator, ...]:
     """The lines about one row, largest share first.
 
     Parameters
     ----------
     lines : what the detector explains of the flagged rows, or None where there are none
     row : place among the flagged rows
-    values : the row's own, by column
     compared : names of the entities that were learned from
     """
     if lines is None:
         return ()
     mine = lines[lines["row"] == row].head(N_INDICATORS)
-    return tuple(_indicator(dict(line), values, compared) for line in mine.to_dict("records"))
+    return tuple(_indicator(dict(line), compared) for line in mine.to_dict("records"))
 
 
-def _indicator(line: Mapping[Any, Any], values: pd.Series, compared: Sequence[str]) -> Indicator:
-    name = str(line["indicator"])
-    value: object = values.get(name)
+def _indicator(line: Mapping[Any, Any], compared: Sequence[str]) -> Indicator:
     return Indicator(
-        name=name,
+        name=str(line["indicator"]),
         observed=str(line["observed"]),
         expected=str(line["expected"]),
-        value=float(value) if isinstance(value, int | float) else float("nan"),
-        lower=float(line.get("lower", "nan")),
-        median=float(line.get("median", "nan")),
-        upper=float(line.get("upper", "nan")),
+        value=float(line["value"]),
+        lower=float(line["lower"]),
+        median=float(line["median"]),
+        upper=float(line["upper"]),
         share=float(line["share"]),
         context=str(line["context"]),
         population=str(line["sub_population"]),

@@ -91,7 +91,7 @@ class ContextualLens:
         turnover = Turnover.between(self._table, position - 1, position)
         described = []
         for place, row in enumerate(flagged):
-            indicators = indicators_of(lines, place, frame.iloc[row], compared)
+            indicators = indicators_of(lines, place, compared)
             odd = self._odd(rows.start + int(row), float(scores[row]), indicators, turnover)
             described.append(describe_entity(self._monitor.name, self._table.window_at(position), odd))
         return Found(
