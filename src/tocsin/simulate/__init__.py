@@ -1,4 +1,4 @@
-"""Data with known truth: funnels with troubles, publishers with fraud, anomalies planted in any table, events in bulk."""
+"""Data with known truth: funnels with troubles, publishers with fraud, anomalies in any table, events in bulk."""
 
 from tocsin.simulate.contextual import plant_contextual
 from tocsin.simulate.events import simulate_events
