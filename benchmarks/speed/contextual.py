@@ -23,7 +23,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"
 
 import numpy as np  # noqa: E402
 
-from tocsin.detectors.contextual.isolation_forest import IsolationForest  # noqa: E402
+from tocsin import IsolationForest  # noqa: E402
 
 N_TREES, N_SAMPLES = 100, 256
 

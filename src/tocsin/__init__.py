@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tocsin.detectors.contextual.con_out import ConOut
+    from tocsin.detectors.contextual.isolation_forest import IsolationForest
+    from tocsin.detectors.contextual.rocod import Rocod
     from tocsin.detectors.slices import SliceDetector
     from tocsin.pipeline import run
 
-__all__ = ["ConOut", "SliceDetector", "run"]
+__all__ = ["ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
 
 _HOME = {
     "ConOut": "tocsin.detectors.contextual.con_out",
+    "IsolationForest": "tocsin.detectors.contextual.isolation_forest",
+    "Rocod": "tocsin.detectors.contextual.rocod",
     "SliceDetector": "tocsin.detectors.slices",
     "run": "tocsin.pipeline",
 }
