@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tocsin.config import MonitorSettings, Settings
-from tocsin.model import IncidentState, LeftOut, RunStatus
-from tocsin.report import FailedDelivery, MonitorSummary, PlantedRow, Report, render_report
+from tocsin.config import ContextualMonitorSettings, MonitorSettings, Settings
+from tocsin.formatting import format_slice
+from tocsin.model import Incident, IncidentState, LeftOut, RunStatus
+from tocsin.report import FailedDelivery, FlaggedEntity, MonitorSummary, PlantedRow, Report, render_report
 from tocsin.store import Store
 
 __all__ = ["write_report"]
@@ -41,12 +42,34 @@ def write_report(
             FailedDelivery(letter.channel, letter.incident_id, letter.n_attempts, letter.at, letter.last_error)
             for letter in store.dead_letters()
         ),
+        flagged=tuple(item for monitor in settings.monitor for item in _flagged(monitor, store, incidents)),
         next_step=next_step,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     unfinished.write_text(render_report(report), encoding="utf-8")
     unfinished.replace(output)
+
+
+def _flagged(monitor: MonitorSettings, store: Store, incidents: Sequence[Incident]) -> Iterator[FlaggedEntity]:
+    """The entities flagged in the newest window of a monitor that judges entities, highest score first."""
+    last = store.last_run(monitor.name)
+    if last is None or not isinstance(monitor, ContextualMonitorSettings):
+        return
+    told = {identity: incident.id for incident in incidents for identity in incident.anomaly_ids}
+    window = last.window
+    for item in store.anomalies(monitor=monitor.name, since=window.start, until=window.end, order="score"):
+        first: Mapping[str, str] = next(iter(item.evidence.get("indicators", ())), {})
+        usual = f"{first['name']} {first['observed']}, usual is {first['expected']}" if first else ""
+        yield FlaggedEntity(
+            monitor=monitor.name,
+            window=window,
+            entity=format_slice(item.slice),
+            score=item.score,
+            indicator=usual,
+            is_new=bool(item.evidence.get("is_new")),
+            incident_id=told.get(item.id, ""),
+        )
 
 
 def _summary(monitor: MonitorSettings, store: Store, since: datetime) -> MonitorSummary:

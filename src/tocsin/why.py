@@ -38,7 +38,10 @@ def why(store: Store, identity: str) -> list[str]:
         Nothing, or more than one thing, has such an id.
     """
     subject = store.find(identity)
-    lines = list(_anomaly(subject) if isinstance(subject, Anomaly) else _incident(subject, store))
+    if isinstance(subject, Incident):
+        lines = list(_incident(subject, store))
+    else:
+        lines = list(_anomaly(subject) if subject.kind == "slices" else _entity(subject))
     answers = store.feedback(subject_id=subject.id)
     lines += [
         f"answer: {item.verdict.value} by {item.author or 'somebody'} {item.comment}".rstrip() for item in answers
@@ -61,6 +64,22 @@ def _anomaly(item: Anomaly) -> Iterator[str]:
         yield f"of total  {format_ratio(item.share_of_total)} of what was expected of all slices together"
     yield f"stake     {format_number(item.stake)}"
     yield from (f"{name:9} {_shown(value)}" for name, value in item.evidence.items() if name not in _USED)
+
+
+def _entity(item: Anomaly) -> Iterator[str]:
+    evidence = item.evidence
+    yield f"anomaly {item.id} of {item.monitor}: {format_slice(item.slice)}"
+    yield f"window    {format_window(item.window)}, {format_count(int(evidence.get('n_records') or 0), 'row')}"
+    yield f"score     {item.score!r}; 0 is usual, 1 as odd as can be"
+    if evidence.get("is_new"):
+        yield "new       it had no rows in the window before"
+    for part in evidence.get("indicators", ()):
+        among = f"{part['n_peers']:,} with {part['population']}" if part["context"] else f"all {part['n_peers']:,}"
+        yield f"odd in    {part['name']} = {part['observed']}, {format_ratio(part['share'])} of the score"
+        yield f"  usual   {part['expected']} among {among}"
+        if part["peers"]:
+            yield f"  nearest {part['peers']}"
+    yield f"stake     {format_number(item.stake)}"
 
 
 _USED = {"amount", "exposure", "expected_amount", "deviation_sd", "common_factor"}
@@ -99,10 +118,14 @@ def _incident(item: Incident, store: Store) -> Iterator[str]:
     for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.stake)[:N_ANOMALIES]:
         yield (
             f"  {anomaly.id}  {format_window(anomaly.window)}  {format_slice(anomaly.slice)}  "
-            f"{format_change(anomaly.value, anomaly.expected)}, p = {format_p(anomaly.p_value)}"
+            f"{format_change(anomaly.value, anomaly.expected)}, {_certainty(anomaly)}"
         )
     if len(anomalies) > N_ANOMALIES:
         yield f"  {len(anomalies) - N_ANOMALIES} more"
+
+
+def _certainty(item: Anomaly) -> str:
+    return f"p = {format_p(item.p_value)}" if item.kind == "slices" else f"score {item.score:.4g}"
 
 
 def _unit(item: Anomaly) -> str:

@@ -111,7 +111,10 @@ def _figures(incident: Incident) -> dict[str, Any]:
 
 
 def _rows(incident: Incident, anomalies: Sequence[Anomaly]) -> dict[str, Any]:
-    """At most five slices, and how many more there are."""
+    """At most five slices, and how many more there are; an entity's indicators take their place."""
+    indicators = [_indicator(item) for item in incident.details.get("indicators", ()) if isinstance(item, Mapping)]
+    if indicators:
+        return {"rows": [], "n_more": 0, "indicators": indicators[:N_ROWS]}
     kept = incident.details.get("rows", ())
     if anomalies:
         rows = [_anomaly_row(item) for item in sorted(anomalies, key=lambda item: (-item.stake, item.slice.key))]
@@ -120,6 +123,13 @@ def _rows(incident: Incident, anomalies: Sequence[Anomaly]) -> dict[str, Any]:
         rows = [_kept_row(row) for row in kept if isinstance(row, Mapping)]
         total = max(len(rows), int(incident.details.get("n_slices") or 0))
     return {"rows": rows[:N_ROWS], "n_more": total - len(rows[:N_ROWS])}
+
+
+def _indicator(item: Mapping[str, Any]) -> dict[str, Any]:
+    texts = {name: shorten(str(item.get(name)), LONGEST_VALUE) for name in ("name", "observed", "expected")}
+    population = shorten(str(item.get("population")), LONGEST_VALUE) if item.get("context") else ""
+    share, n_peers = _number(item.get("share")), item.get("n_peers")
+    return {**texts, "share": share, "sub_population": population, "n_peers": n_peers}
 
 
 def _anomaly_row(anomaly: Anomaly) -> dict[str, Any]:

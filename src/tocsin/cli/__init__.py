@@ -265,16 +265,33 @@ def deliver(
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="Where to write one Parquet file a table.")],
+    what: Annotated[str, typer.Argument(metavar="FOLDER|blocklist", help="A folder for all tables, or `blocklist`.")],
+    monitor: Annotated[str | None, typer.Option("--monitor", "-m", help="With blocklist: of which monitor.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With blocklist: FILE.csv or FILE.json.")] = None,
     config: Config = DEFAULT,
 ) -> None:
-    """Write runs, anomalies, incidents, feedback and the outbox as Parquet files.
+    """Write every table of the store as Parquet, or the entities that a monitor has flagged with the reasons.
 
-    Example: tocsin export backup/
+    Example: tocsin export backup/, or tocsin export blocklist --monitor publishers --out blocked.csv
     """
     from tocsin.cli.render import Console
 
-    Console().lines([f"written: {path}" for path in _store(config).export(folder)])
+    if what != "blocklist":
+        if monitor is not None or out is not None:
+            raise typer.BadParameter("--monitor and --out belong to `tocsin export blocklist`")
+        Console().lines([f"written: {path}" for path in _store(config).export(Path(what))])
+        return
+    from tocsin.blocklist import blocklist, render_blocklist, write_blocklist
+    from tocsin.config import load_settings
+
+    if monitor is None:
+        raise typer.BadParameter("a blocklist is of one monitor: --monitor NAME")
+    entities = blocklist(load_settings(config), _store(config), monitor)
+    if out is None:
+        Console().lines(render_blocklist(entities, "csv").splitlines())
+    else:
+        write_blocklist(entities, out)
+        Console().lines([f"written: {out}, {len(entities)} of {monitor}"])
 
 
 @simulations.command("funnel")

@@ -51,6 +51,8 @@ class OddEntity:
     part: Slice
     score: float
     stake: float
+    stake_of: str | None
+    """The attribute that the stake is; None: it is the score."""
     n_records: int
     is_new: bool
     indicators: tuple[Indicator, ...]
@@ -90,6 +92,7 @@ def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anoma
         "unit": "amount",
         **{name: number(value) for name, value in figures.items()},
         "score": odd.score,
+        "stake_of": odd.stake_of,
         "slice": dict(odd.part.items),
         "reasons": _reasons(odd),
         **evidence,
@@ -113,12 +116,12 @@ def _json(indicator: Indicator) -> dict[str, Any]:
 
 
 def _sentence(part: Slice, indicator: Indicator) -> str:
-    """ "clicks per visitor 0.31 where publishers with country = DE have 0.02 to 0.05 (214 of them)"."""
+    """ "clicks per visitor 0.31 where the 214 publishers with country = DE have 0.03 (0.02 to 0.05)"."""
     entity = part.items[0][0]
     others = f"{entity}s" if entity.isalpha() else "others"
-    alike = f" with {indicator.population}" if indicator.context else ""
-    n_peers = f"{indicator.n_peers:,} of them"
-    return f"{indicator.name} {indicator.observed} where {others}{alike} have {indicator.expected} ({n_peers})"
+    alike = f"the {indicator.n_peers:,} {others} with {indicator.population}"
+    peers = alike if indicator.context else f"all {indicator.n_peers:,} {others}"
+    return f"{indicator.name} {indicator.observed} where {peers} have {indicator.expected}"
 
 
 def _reasons(odd: OddEntity) -> list[str]:

@@ -8,6 +8,9 @@ An incident's `details` (JSON values; every key may be missing, every number nul
     contributions : {"dimension", "value", "amount", "expected", "share"}
     rows          : {"slice", "value", "expected", "lower", "upper", "p_value", "q_value", "share_of_total"}
     n_slices      : how many slices there are, where `rows` holds only the first
+    indicators    : of an entity: {"name", "observed", "expected", "population", "context", "n_peers", "share",
+                    "value", "lower", "median", "upper"}
+    stake_of      : what the stake is; present and null: the stake only orders incidents
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from datetime import datetime
 
 from tocsin.model import Incident, LeftOut, Window
 
-__all__ = ["FailedDelivery", "MonitorSummary", "PlantedRow", "Report"]
+__all__ = ["FailedDelivery", "FlaggedEntity", "MonitorSummary", "PlantedRow", "Report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,23 @@ class PlantedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FlaggedEntity:
+    """One entity that was flagged in the newest window of its monitor.
+
+    indicator   : what deviates most, with what is usual, as text
+    incident_id : the incident that tells of it; empty where the limit of new incidents left it out
+    """
+
+    monitor: str
+    window: Window
+    entity: str
+    score: float
+    indicator: str
+    is_new: bool
+    incident_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailedDelivery:
     """An alert that a channel did not accept, however often it was tried."""
 
@@ -85,4 +105,5 @@ class Report:
     incidents: tuple[Incident, ...] = ()
     planted: tuple[PlantedRow, ...] | None = None
     failed_deliveries: tuple[FailedDelivery, ...] = ()
+    flagged: tuple[FlaggedEntity, ...] = ()
     next_step: str = ""

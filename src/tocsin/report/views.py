@@ -27,8 +27,9 @@ from tocsin.formatting import (
 )
 from tocsin.model import MISSING, Incident, Window
 from tocsin.report.charts import Chart, Point, draw_series
+from tocsin.report.ranges import Range, draw_range
 
-__all__ = ["Bar", "Group", "IncidentView", "Row", "view_incident"]
+__all__ = ["Bar", "Group", "IncidentView", "IndicatorRow", "Row", "view_incident"]
 
 MAX_POINTS = 4000
 MAX_ROWS = 12
@@ -73,6 +74,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class IndicatorRow:
+    """One attribute in which an entity is odd, as text; its plot where it is a number."""
+
+    name: str
+    observed: str
+    expected: str
+    among: str
+    share: str
+    plot: Range | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     """One incident as its card shows it."""
 
@@ -99,6 +112,7 @@ class IncidentView:
     n_more_groups: int
     rows: tuple[Row, ...]
     n_more_rows: int
+    indicators: tuple[IndicatorRow, ...]
 
 
 def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> IncidentView:
@@ -123,7 +137,7 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
         direction=str(incident.direction),
         when=format_window(whole, timezone),
         lasted=format_count(max(round((whole.end - whole.start) / length), 1), "window"),
-        stake=format_number(incident.stake) if incident.stake > 0 else "",
+        stake=_stake(incident, details),
         value=format_value(_number(details.get("value")), unit),
         expected=_expected(details, unit),
         change=format_change(_number(details.get("value")), _number(details.get("expected"))),
@@ -135,6 +149,29 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
         n_more_groups=n_more_groups,
         rows=tuple(_row(row, unit) for row in rows[:MAX_ROWS]),
         n_more_rows=_count_of_slices(details, rows) - len(rows[:MAX_ROWS]),
+        indicators=tuple(_indicator(item) for item in _records(details, "indicators")[:MAX_ROWS]) if full else (),
+    )
+
+
+def _stake(incident: Incident, details: Mapping[str, Any]) -> str:
+    """Of an entity without an amount at stake, nothing: its score only orders incidents."""
+    if incident.stake <= 0 or ("stake_of" in details and details["stake_of"] is None):
+        return ""
+    return format_number(incident.stake)
+
+
+def _indicator(item: Mapping[str, Any]) -> IndicatorRow:
+    value, lower, median, upper = (_number(item.get(name)) for name in ("value", "lower", "median", "upper"))
+    n_peers = format_number(_number(item.get("n_peers")))
+    among = f"{n_peers} with {_text(item.get('population'))}" if item.get("context") else f"all {n_peers}"
+    name = _text(item.get("name"))
+    return IndicatorRow(
+        name=name,
+        observed=_text(item.get("observed")),
+        expected=_text(item.get("expected")),
+        among=among,
+        share=format_ratio(_number(item.get("share"))),
+        plot=draw_range(value, lower, median, upper, shorten(make_visible(name), 80)),
     )
 
 

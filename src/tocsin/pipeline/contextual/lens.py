@@ -112,6 +112,7 @@ class ContextualLens:
             part=Slice(((table.entity, name),)),
             score=score,
             stake=abs(moved) if np.isfinite(moved) else 0.0,
+            stake_of=stake,
             n_records=int(table.n_records[row]),
             is_new=name in turnover.new,
             indicators=indicators,
