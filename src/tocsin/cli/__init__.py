@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.cli.evaluate import evaluations
+from tocsin.cli.simulate import simulations
 from tocsin.errors import TocsinError
 
 __all__ = ["app", "main"]
@@ -21,8 +23,8 @@ app = typer.Typer(
     help="Watches business metrics and the parties behind them, and rings only for what its users care about.",
 )
 
-simulations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write data with known truth.")
 app.add_typer(simulations, name="simulate")
+app.add_typer(evaluations, name="evaluate")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Monitors = Annotated[list[str] | None, typer.Option("--monitor", "-m", help="Only this monitor (repeatable).")]
@@ -292,23 +294,6 @@ def export(
     else:
         write_blocklist(entities, out)
         Console().lines([f"written: {out}, {len(entities)} of {monitor}"])
-
-
-@simulations.command("funnel")
-def simulate_funnel(
-    folder: Annotated[Path, typer.Argument(help="Where to write events.parquet and troubles.json.")],
-    weeks: Annotated[int, typer.Option(help="How long.")] = 6,
-    seed: Annotated[int, typer.Option(help="Another seed, another market.")] = 0,
-) -> None:
-    """Write an ad platform's hourly funnel with planted troubles and their truth.
-
-    Example: tocsin simulate funnel data/ --weeks 6
-    """
-    from tocsin.cli.render import Console
-    from tocsin.simulate import simulate_funnel as simulate
-    from tocsin.simulate import write_funnel
-
-    Console().lines([f"written: {path}" for path in write_funnel(folder, simulate(weeks=weeks, random_state=seed))])
 
 
 def _store(config: Path) -> Any:

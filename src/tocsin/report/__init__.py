@@ -1,6 +1,16 @@
 """The report: incidents, monitors and deliveries as one self-contained HTML page."""
 
 from tocsin.report.contents import FailedDelivery, FlaggedEntity, MonitorSummary, PlantedRow, Report
+from tocsin.report.gain import GainLine, draw_gain
 from tocsin.report.render import render_report
 
-__all__ = ["FailedDelivery", "FlaggedEntity", "MonitorSummary", "PlantedRow", "Report", "render_report"]
+__all__ = [
+    "FailedDelivery",
+    "FlaggedEntity",
+    "GainLine",
+    "MonitorSummary",
+    "PlantedRow",
+    "Report",
+    "draw_gain",
+    "render_report",
+]
