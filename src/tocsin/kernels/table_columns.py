@@ -13,6 +13,8 @@ MISSING_CELL = np.uint64(1 << 21)
 FIRST = np.uint64(0x9E3779B97F4A7C15)
 ODD = np.uint64(0xD6E8FEB86659FD93)
 SHIFT = np.uint64(32)
+OFFSET = 0.381966011250105
+"""The golden section of a cell: simple fractions of a range, where whole numbers lie, are far from every edge."""
 
 
 @njit(cache=True, nogil=True)
@@ -73,7 +75,7 @@ def key_rows(numbers, low, high, codes, n_cells):
                 cell = MISSING_CELL
             else:
                 place = (x - low[j]) * scale[j]
-                cell = np.uint64(min(max(place, 0.0), n_cells)) if place == place else np.uint64(0)
+                cell = np.uint64(min(max(place, 0.0), n_cells) + OFFSET) if place == place else np.uint64(0)
             key = (key ^ cell) * ODD
             key ^= key >> SHIFT
         for j in range(n_categoricals):
