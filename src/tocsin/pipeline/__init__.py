@@ -71,7 +71,7 @@ def run(
         for monitor in chosen:
             indices, n_skipped = due_windows(monitor, store.last_run(monitor.name), now)
             if settings.source[monitor.source].time is None:  # a table as it is now says nothing of the past
-                indices, n_skipped = indices[-1:], 0
+                indices, n_skipped = range(indices.stop - 1, indices.stop), 0
             writer = WindowWriter(settings, monitor, store, now, alerts=True, dry_run=dry_run)
             writer.report.n_skipped = n_skipped
             reports.append(_evaluate(settings, monitor, store, writer, indices, now, progress))
