@@ -22,14 +22,18 @@ from numba import njit
 from scipy import special
 
 from tocsin.kernels.isolation import code_seed, scatter_code
+from tocsin.kernels.separate import SeparateArrays
 
 __all__ = ["C_TABLE", "FIRST_GAMMA", "GAMMAS", "MAX_SAMPLES", "find_leaves", "leaf_order", "weighted_path_lengths"]
 
+FAST = {"reassoc", "contract", "nsz", "arcp"}
 FIRST_GAMMA = 1e-3
 GAMMAS = 10.0 ** np.arange(-3, 4)
 LARGEST_EXPONENT = 1.5
 """gamma d of the first gamma is cut here: the series would leave (0, 1) further on. Reached beyond 1,500 deviations."""
 
+ROWS_AT_ONCE = 256
+"""Rows that descend a tree side by side."""
 BLOCK = 128
 """Query rows taken at once: their weights at all gammas stay in the first-level cache."""
 NOTHING = 1e-30
@@ -50,7 +54,7 @@ def _c_table() -> np.ndarray:
 C_TABLE = _c_table()
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, inline="always")
 def _c(w, table):
     """c(w) between the entries of the table; within 1e-4."""
     if w < FINE_END:
@@ -76,21 +80,48 @@ def _descend(numbers, codes, i, seed, split, threshold):
     return k - n_nodes
 
 
-@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy", pipeline_class=SeparateArrays)
 def find_leaves(numbers, codes, seeds, split, threshold):
-    """int32 (n, n_trees): the leaf of each row, leaves numbered through all trees, 2^depth a tree.
+    """int32 (n_trees, n): the leaf of each row, leaves numbered through all trees, 2^depth a tree.
+
+    Blocks of rows descend side by side, as in `kernels.isolation.path_lengths`.
 
     Parameters
     ----------
     numbers : (n, n_numbers) float32, codes : (n, n_categoricals) int32
     seeds, split, threshold : trees of `kernels.isolation.grow_trees`
     """
-    n, (n_trees, n_nodes) = len(numbers), split.shape
-    result = np.empty((n, n_trees), np.int32)
-    for t in range(n_trees):
-        splits, thresholds, seed, first = split[t], threshold[t], seeds[t], t * (n_nodes + 1)
-        for i in range(n):
-            result[i, t] = first + _descend(numbers, codes, i, seed, splits, thresholds)
+    (n, n_numbers), (n_trees, n_nodes) = numbers.shape, split.shape
+    n_columns = n_numbers + codes.shape[1]
+    depth = 0
+    while (1 << depth) < n_nodes + 1:
+        depth += 1
+    result = np.empty((n_trees, n), np.int32)
+    values = np.zeros(n_columns * ROWS_AT_ONCE, np.float32)
+    node = np.zeros(ROWS_AT_ONCE, np.int32)
+    width = np.int32(ROWS_AT_ONCE)
+    for start in range(0, n, ROWS_AT_ONCE):
+        n_rows = min(ROWS_AT_ONCE, n - start)
+        for i in range(n_rows):
+            for j in range(n_numbers):
+                values[j * ROWS_AT_ONCE + i] = numbers[start + i, j]
+        for t in range(n_trees):
+            for j in range(n_numbers, n_columns):
+                seed = code_seed(seeds[t], j - n_numbers)
+                for i in range(n_rows):
+                    values[j * ROWS_AT_ONCE + i] = scatter_code(codes[start + i, j - n_numbers], seed)
+            splits, thresholds = split[t], threshold[t]
+            node[:] = 0
+            for _ in range(depth):
+                for i in range(ROWS_AT_ONCE):
+                    k = node[i]
+                    s = splits[np.uint32(k)]
+                    x = values[np.uint32((s >> np.int32(1)) * width + np.int32(i))]
+                    right = (x >= thresholds[np.uint32(k)]) | ((x != x) & ((s & np.int32(1)) == np.int32(1)))
+                    node[i] = np.int32(2) * k + np.int32(1) + np.int32(right)
+            first = t * (n_nodes + 1) - n_nodes
+            for i in range(n_rows):
+                result[t, start + i] = node[i] + first
     return result
 
 
@@ -128,17 +159,17 @@ def leaf_order(numbers, codes, rows, seeds, split, threshold):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _order_by_leaf(leaf, t, low, high, place, order):
-    """Counting sort of the query rows by their leaf in tree t: those of leaf k are order[place[k - low] : ... + 1]."""
-    n = leaf.shape[0]
+def _order_by_leaf(leaf, low, high, place, order):
+    """Counting sort of the query rows by their leaf in one tree: those of leaf k are order[place[k - low] : ... + 1]."""
+    n = len(leaf)
     for k in range(high - low + 1):
         place[k] = 0
     for i in range(n):
-        place[leaf[i, t] - low + 1] += 1
+        place[leaf[i] - low + 1] += 1
     for k in range(high - low):
         place[k + 1] += place[k]
     for i in range(n):
-        k = leaf[i, t] - low
+        k = leaf[i] - low
         order[place[k]] = i
         place[k] += 1
     for k in range(high - low, 0, -1):
@@ -146,7 +177,7 @@ def _order_by_leaf(leaf, t, low, high, place, order):
     place[0] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, pipeline_class=SeparateArrays)
 def _first_weights(numbers, codes, j, own, own_codes, n_rows, squares, v):
     """Weights at the first gamma of sample row j for a block of query rows; 0 where a category differs."""
     for q in range(n_rows):
@@ -165,7 +196,7 @@ def _first_weights(numbers, codes, j, own, own_codes, n_rows, squares, v):
             v[q] = v[q] if own_codes[p, q] == level else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, pipeline_class=SeparateArrays)
 def _add_weights(v, w, n_rows, stop):
     """Add the weights at the first `stop` gammas; `v` is used up."""
     for g in range(stop):
@@ -179,7 +210,7 @@ def _add_weights(v, w, n_rows, stop):
             v[q] = fourth * fourth * second
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, pipeline_class=SeparateArrays)
 def weighted_path_lengths(leaf, depth, start, numbers, codes, query, query_codes, first, stop, table):
     """Mean path length over the trees, for each gamma of a part of the grid.
 
@@ -187,7 +218,7 @@ def weighted_path_lengths(leaf, depth, start, numbers, codes, query, query_codes
 
     Parameters
     ----------
-    leaf : int32 (n, n_trees), the leaf of each query row, of `find_leaves`
+    leaf : int32 (n_trees, n), the leaf of each query row, of `find_leaves`
     depth : float32 (n_leaves,), levels above each leaf; at most 256 leaves a tree
     start : int32 (n_leaves + 1,), the sample rows of leaf k are start[k] to start[k + 1], at most 256
     numbers : float32 (n_numbers, n_sample_rows), contexts of the sample rows, scaled, in the order of the leaves
@@ -200,7 +231,7 @@ def weighted_path_lengths(leaf, depth, start, numbers, codes, query, query_codes
     -------
     float64 (n, stop - first)
     """
-    n, n_trees = leaf.shape
+    n_trees, n = leaf.shape
     n_numbers, n_codes = numbers.shape[0], codes.shape[0]
     total = np.zeros((n, stop - first))
     order, place = np.empty(n, np.int32), np.empty(MAX_SAMPLES + 1, np.int32)
@@ -209,7 +240,7 @@ def weighted_path_lengths(leaf, depth, start, numbers, codes, query, query_codes
     n_leaves = len(depth) // n_trees
     for t in range(n_trees):
         low = t * n_leaves
-        _order_by_leaf(leaf, t, low, low + n_leaves, place, order)
+        _order_by_leaf(leaf[t], low, low + n_leaves, place, order)
         for k in range(low, low + n_leaves):
             for begin in range(place[k - low], place[k - low + 1], BLOCK):
                 n_rows = min(BLOCK, place[k - low + 1] - begin)

@@ -162,7 +162,9 @@ def sub_population(
         if count <= WIDE * among.sum() or (count < among.sum() and not phrases):
             phrases[j] = phrase
             among = among & inside
-    return SubPopulation(among, ", ".join(phrases[j] for j in sorted(phrases, reverse=True)) or "all rows")
+    return SubPopulation(
+        among, ", ".join(phrases[j] for j in sorted(phrases, key=lambda j: (j < n_numbers, j))) or "all rows"
+    )
 
 
 def _near(i: int, numbers: list[int], table: EncodedTable, among: Bools, reference: Reference) -> Ints:

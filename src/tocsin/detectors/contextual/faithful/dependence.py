@@ -24,10 +24,10 @@ __all__ = ["MAX_ROWS", "N_PERMUTATIONS", "Dependence", "measure_dependence"]
 
 N_PERMUTATIONS = 400
 MAX_ROWS, LEAST_ROWS = 1_000, 200
-"""Rows that the permutations use; fewer than 1,000 in tables of more than some 300 columns."""
+"""Rows that the permutations use; fewer than 1,000 in tables of more than 270 columns of scores."""
 MAX_LEVELS = 20
 """Levels of a categorical column that are told apart; the rarer ones are one level."""
-MAX_WORK = 1.5e11
+MAX_WORK = 3e10
 """Multiplications in all permutations together: above it fewer levels, then fewer rows are used."""
 
 

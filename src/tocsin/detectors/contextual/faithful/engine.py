@@ -1,9 +1,9 @@
 """ConOut as the paper has it: groups by p-values, all unions of groups as contexts, one gamma a context, the maximum.
 
-The score of a row is the largest of its scores over the contexts. The paper leaves open what its parts become at their
-limits; faithful/dependence.py (saturated p-values), faithful/groups.py (a gap statistic on dissimilarities),
-faithful/gamma.py (EM without an answer) and kernels/weighted_leaves.py (path lengths of less than one row) say what is
-done there.
+The score of a row is the largest of its probabilities over the contexts. The paper leaves open what its parts become
+at their limits; faithful/dependence.py (saturated p-values), faithful/groups.py (a gap statistic on dissimilarities),
+faithful/calibration.py (EM without an answer) and kernels/weighted_leaves.py (leaves with less than one row) say what
+is done there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.engine import Context, Winning
+from tocsin.detectors.contextual.faithful.calibration import Calibration, calibrate
 from tocsin.detectors.contextual.faithful.dependence import measure_dependence
 from tocsin.detectors.contextual.faithful.forest import ContextForest, Scaling
-from tocsin.detectors.contextual.faithful.gamma import separation
 from tocsin.detectors.contextual.faithful.groups import find_groups, unions_of_groups
 from tocsin.kernels.weighted_leaves import GAMMAS
 from tocsin.model import Floats, Ints
@@ -27,8 +27,8 @@ __all__ = ["FaithfulEngine"]
 
 MAX_POOL = 20_000
 """Rows of the table of fit that trees are grown from and columns are scaled by."""
-MAX_GAMMA_ROWS = 2_048
-"""Rows of the pool that gamma is chosen on."""
+MAX_CALIBRATION_ROWS = 2_048
+"""Rows of the pool that gamma is chosen and scores are calibrated on."""
 CHUNK = 4_096
 N_DONORS = 8
 """Similar rows whose values take the place of a row's own to see what a value does to its score."""
@@ -62,19 +62,19 @@ class FaithfulEngine:
         self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
         self._seeds = random.integers(0, 2**63, len(self._contexts))
         self._grow()
-        self._gamma = self._choose_gamma(random)
+        self._calibrate(random)
         return self
 
     def anomaly_score(self, table: EncodedTable) -> Floats:
         return self._best(table)[0]
 
     def winning(self, table: EncodedTable) -> Winning:
-        scores, best = self._best(table)
+        best = self._best(table)[1]
         n_columns = table.numbers.shape[1] + table.codes.shape[1]
         shares = np.zeros((len(table), 1, n_columns))
         for place in np.unique(best):
             rows = np.flatnonzero(best == place)
-            shares[rows, 0] = self._shares(table.take(rows), scores[rows], int(place))
+            shares[rows, 0] = self._shares(table.take(rows), int(place))
         return Winning(best[:, None], shares)
 
     def get_state(self) -> dict[str, Any]:
@@ -85,6 +85,9 @@ class FaithfulEngine:
             "contexts": [list(context) for context in self._contexts],
             "seeds": self._seeds,
             "gamma": self._gamma,
+            "slopes": np.array([one.slope for one in self._calibrations]),
+            "offsets": np.array([one.offset for one in self._calibrations]),
+            "explained": [one.explained for one in self._calibrations],
         }
 
     def set_state(self, state: Mapping[str, Any], schema: TableSchema) -> Self:
@@ -95,6 +98,8 @@ class FaithfulEngine:
         self._contexts = tuple(tuple(context) for context in state["contexts"])
         self._seeds = np.asarray(state["seeds"], np.int64)
         self._gamma = np.asarray(state["gamma"], np.int64)
+        slopes, offsets = (np.asarray(state[name], np.float64) for name in ("slopes", "offsets"))
+        self._calibrations = [Calibration(*one) for one in zip(slopes, offsets, state["explained"], strict=True)]
         self._grow()
         return self
 
@@ -105,16 +110,18 @@ class FaithfulEngine:
             for context, seed in zip(self._contexts, self._seeds, strict=True)
         ]
 
-    def _choose_gamma(self, random: np.random.Generator) -> Ints:
-        """(n_contexts,) place in the grid of the gamma of each context; the least where it changes nothing."""
+    def _calibrate(self, random: np.random.Generator) -> None:
+        """Choose the gamma of each context (the least where it changes nothing) and the calibration there."""
         n = len(self._pool)
-        rows = np.sort(random.choice(n, min(n, MAX_GAMMA_ROWS), replace=False))
+        rows = np.sort(random.choice(n, min(n, MAX_CALIBRATION_ROWS), replace=False))
         scaled, codes = self._scaling.apply(self._pool.numbers[rows]), self._pool.codes[rows]
-        chosen = np.zeros(len(self._contexts), np.int64)
+        self._gamma = np.zeros(len(self._contexts), np.int64)
+        self._calibrations: list[Calibration] = []
         for place, (context, forest) in enumerate(zip(self._contexts, self._forests, strict=True)):
-            if context:
-                chosen[place] = int(separation(forest.scores(scaled, codes, 0, len(GAMMAS))).argmax())
-        return chosen
+            scores = forest.scores(scaled, codes, 0, len(GAMMAS) if context else 1)
+            found = [calibrate(column) for column in scores.T]
+            self._gamma[place] = int(np.argmax([one.explained for one in found]))
+            self._calibrations.append(found[self._gamma[place]])
 
     def _best(self, table: EncodedTable) -> tuple[Floats, Ints]:
         """The largest score of each row and the context it has it in, in chunks of rows over threads."""
@@ -133,14 +140,15 @@ class FaithfulEngine:
         codes = table.codes[start : start + CHUNK]
         best, where = np.full(len(scaled), -1.0), np.zeros(len(scaled), np.int64)
         for place, (forest, gamma) in enumerate(zip(self._forests, self._gamma.tolist(), strict=True)):
-            scores = forest.scores(scaled, codes, gamma, gamma + 1)[:, 0]
+            scores = self._calibrations[place].probability(forest.scores(scaled, codes, gamma, gamma + 1)[:, 0])
             better = scores > best
             best[better], where[better] = scores[better], place
         return best, where
 
-    def _shares(self, table: EncodedTable, scores: Floats, place: int) -> Floats:
+    def _shares(self, table: EncodedTable, place: int) -> Floats:
         """(n, n_columns) how far a score falls when an indicator has the values of similar rows, parts of all falls."""
         context, forest, gamma = self._contexts[place], self._forests[place], int(self._gamma[place])
+        own = forest.scores(self._scaling.apply(table.numbers), table.codes, gamma, gamma + 1)[:, 0]
         donors = _similar(self._scaling, table, self._pool, context)
         n_numbers = table.numbers.shape[1]
         falls = np.zeros((len(table), n_numbers + table.codes.shape[1]))
@@ -156,7 +164,7 @@ class FaithfulEngine:
             else:
                 replaced_codes[:, j - n_numbers] = self._pool.codes[donors.ravel(), j - n_numbers]
             usual = forest.scores(replaced, replaced_codes, gamma, gamma + 1).reshape(donors.shape).mean(axis=1)
-            falls[:, j] = np.maximum(scores - usual, 0.0)
+            falls[:, j] = np.maximum(own - usual, 0.0)
         total = falls.sum(axis=1, keepdims=True)
         return np.asarray(falls / np.where(total > 0, total, 1.0))
 
