@@ -54,7 +54,7 @@ def test_walk_is_the_literal_one(seed):
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([None, 12]))
 def test_leaves_hold_the_rows_that_reach_them(seed, depth):
-    numbers, codes, centre, scale, rows, seeds, (split, threshold, path, count, _) = grown(seed, depth)
+    numbers, codes, centre, scale, rows, seeds, (split, threshold, path, count) = grown(seed, depth)
     values = standardised(numbers, centre, scale)
     levels = int(math.log2(path.shape[1]))
     for t in range(N_TREES):
