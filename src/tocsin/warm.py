@@ -12,6 +12,22 @@ __all__ = ["warm"]
 
 
 def warm() -> None:
+    """Compile the kernels of every lens."""
+    warm_slices()
+    warm_tables()
+
+
+def warm_tables() -> None:
+    """Score one small table of numbers and categories."""
+    import pandas as pd
+
+    from tocsin.detectors.contextual.isolation_forest import IsolationForest
+
+    table = pd.DataFrame({"number": range(0, 80, 2), "category": ["a", "b"] * 20})
+    IsolationForest(n_trees=2).fit(table).anomaly_score(table)
+
+
+def warm_slices() -> None:
     """Judge one small window of a count, a ratio and an amount."""
     from tocsin.detectors.slices import SliceDetector
     from tocsin.simulate import simulate_funnel
