@@ -29,6 +29,7 @@ entity = "publisher"
 attributes = ["country", "category"]
 contexts = [["category"]]
 max_share = 0.02
+min_score = 0.0
 close_after = 1
 [monitor.features]
 views = "sum(views)"

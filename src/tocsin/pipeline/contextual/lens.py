@@ -63,7 +63,7 @@ class ContextualLens:
         about = [self._monitor.model_dump_json(), sorted(self._known_trouble(position))]
         digest = hashlib.blake2b(json.dumps(about).encode(), digest_size=16)
         rows = self._compared(position)
-        digest.update(self._table.window[rows].tobytes())
+        digest.update((self._table.window[rows] - position).tobytes())
         digest.update(self._table.n_records[rows].tobytes())
         for name, column in [("", self._table.names), *sorted(self._table.columns.items())]:
             values = column[rows]
