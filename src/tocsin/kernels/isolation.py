@@ -18,7 +18,7 @@ from numba import njit
 
 from tocsin.kernels.separate import SeparateArrays
 
-__all__ = ["grow_trees", "path_lengths", "scatter_code"]
+__all__ = ["grow_trees", "next_random", "path_lengths", "scatter_code"]
 
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -34,6 +34,13 @@ def _mixed(x):
     x = (x ^ (x >> np.uint64(30))) * MIX_1
     x = (x ^ (x >> np.uint64(27))) * MIX_2
     return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def next_random(state):
+    """The next state of a uint64 generator (splitmix64), and a number in [0, 1)."""
+    state += STEP
+    return state, np.float64(_mixed(state) >> np.uint64(11)) * TO_UNIT
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -74,6 +81,7 @@ def grow_trees(numbers, codes, rows, seeds, depth, length):
     threshold : (n_trees, 2^depth - 1) float32, inf in padding nodes
     path : (n_trees, 2^depth) float32, path length at each leaf
     count : (n_trees, 2^depth) int32, rows of growth in the leaf (each of a padded branch's leaves has all of them)
+    share : (n_trees, 2^depth - 1) float32, part of the node's range that goes left; 0 where there is no range
     """
     n_trees, n_samples = rows.shape
     n_numbers, n_columns = numbers.shape[1], numbers.shape[1] + codes.shape[1]
@@ -82,6 +90,7 @@ def grow_trees(numbers, codes, rows, seeds, depth, length):
     threshold = np.full((n_trees, n_nodes), np.float32(np.inf))
     path = np.zeros((n_trees, n_nodes + 1), np.float32)
     count = np.zeros((n_trees, n_nodes + 1), np.int32)
+    share = np.zeros((n_trees, n_nodes), np.float32)
     values = np.empty((n_columns, n_samples), np.float32)
     member = np.empty(n_samples, np.int64)
     kept = np.empty(n_samples, np.int64)
@@ -131,18 +140,17 @@ def grow_trees(numbers, codes, rows, seeds, depth, length):
                     path[t, leaf] = np.float32(level) + length[b - a]
                     count[t, leaf] = b - a
                 continue
-            state += STEP
+            state, u = next_random(state)
             cut = np.float32(np.inf)  # a single value: the missing part from it
             if low < high:
-                u = np.float64(_mixed(state) >> np.uint64(11)) * TO_UNIT
+                share[t, k] = np.float32(u)
                 cut = np.float32(np.float64(low) + u * (np.float64(high) - np.float64(low)))
                 if cut <= low or cut > high:
                     cut = high
             n_right = 0
             for i in range(a, b):
                 n_right += values[j, member[i]] >= cut
-            state += STEP
-            u = np.float64(_mixed(state) >> np.uint64(11)) * TO_UNIT
+            state, u = next_random(state)
             missing_right = low == high or u * (b - a - n_missing) < n_right
             split[t, k] = 2 * j + missing_right
             threshold[t, k] = cut
@@ -159,7 +167,7 @@ def grow_trees(numbers, codes, rows, seeds, depth, length):
                 member[place + i] = kept[i]
             begin[2 * k + 1], end[2 * k + 1] = a, place
             begin[2 * k + 2], end[2 * k + 2] = place, b
-    return split, threshold, path, count
+    return split, threshold, path, count, share
 
 
 @njit(cache=True, nogil=True, pipeline_class=SeparateArrays)

@@ -115,7 +115,7 @@ class ConOut(TableDetector):
         table = self._encode(X)
         scores = self._surprise(table)
         winning = self._engine.winning(table)
-        return explain_rows(self.schema_, table, scores, winning, self._engine.contexts, self._reference)
+        return explain_rows(self.schema_, table, scores, winning, self._reference)
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -141,9 +141,11 @@ class ConOut(TableDetector):
         self._reference = Reference.from_state(learned["reference"])
 
     def _new_engine(self, contexts: tuple[Context, ...] | None) -> Engine:
+        from tocsin.detectors.contextual.calibrated import CalibratedEngine
         from tocsin.detectors.contextual.faithful import FaithfulEngine
 
-        return FaithfulEngine(contexts, effective_n_jobs(self.n_jobs))
+        engine = CalibratedEngine if self.mode == "calibrated" else FaithfulEngine
+        return engine(contexts, effective_n_jobs(self.n_jobs))
 
     def _names(self, context: Context) -> tuple[str, ...]:
         names = (*self.schema_.number_names, *self.schema_.category_names)

@@ -24,12 +24,17 @@ Context = tuple[int, ...]
 class Winning:
     """The contexts in which rows are odd, best first, and the attributes that deviate there.
 
-    contexts : int64 (n, n_best), indices into the engine's contexts, -1 where a row has fewer
+    contexts : those that rows may be odd in, by the attributes that say most there
+    places   : int64 (n, n_best), indices into `contexts`, -1 where a row has fewer
     shares   : (n, n_best, n_columns), parts of the row's score, 0 or more; their sum over a row is at most 1
+    expected : (n, n_numbers, 3) lower end, middle and upper end of what a context foretells of a number, in the units
+        of the encoded table; NaN, or None, where its value among the comparable rows says it
     """
 
-    contexts: Ints
+    contexts: tuple[Context, ...]
+    places: Ints
     shares: Floats
+    expected: Floats | None = None
 
 
 class Engine(Protocol):

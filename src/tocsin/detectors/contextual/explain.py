@@ -95,7 +95,6 @@ def explain_rows(
     table: EncodedTable,
     scores: Floats,
     winning: Winning,
-    contexts: tuple[Context, ...],
     reference: Reference,
 ) -> pd.DataFrame:
     """The lines of `explain` of the encoded rows.
@@ -104,22 +103,30 @@ def explain_rows(
     ----------
     table, scores : (n,) rows and their anomaly scores
     winning : their contexts, and the shares of the indicators in each
-    contexts : what `winning.contexts` points into
     """
     columns = (*schema.number_columns, *schema.category_columns)
     lines: list[tuple[Any, ...]] = []
     for i in range(len(table)):
         found = []
-        for b, place in enumerate(winning.contexts[i].tolist()):
+        foretold = None if winning.expected is None else winning.expected[i]
+        for b, place in enumerate(winning.places[i].tolist()):
             if place >= 0:
-                found += _lines(i, columns, table, contexts[place], winning.shares[i, b], reference)
+                context = winning.contexts[place]
+                told = foretold if context else None
+                found += _lines(i, columns, table, context, winning.shares[i, b], told, reference)
         found.sort(key=lambda line: -line[6])  # by share
         lines += [(i, float(scores[i]), *line) for line in found]
     return pd.DataFrame(lines, columns=list(EXPLAIN_COLUMNS))
 
 
 def _lines(
-    i: int, columns: tuple[Column, ...], table: EncodedTable, context: Context, shares: Floats, reference: Reference
+    i: int,
+    columns: tuple[Column, ...],
+    table: EncodedTable,
+    context: Context,
+    shares: Floats,
+    foretold: Floats | None,
+    reference: Reference,
 ) -> list[tuple[Any, ...]]:
     """One line a deviating indicator of row i in one context, without its place and score."""
     part = sub_population(i, columns, table, context, reference)
@@ -132,8 +139,8 @@ def _lines(
     return [
         (
             named, part.sentence, n_peers, columns[j].name, _observed(i, j, columns, table),
-            _expected(j, columns[j], part.among, reference), float(shares[j]), peers,
-            *_figures(i, j, columns[j], table, part.among, reference),
+            _expected(j, columns[j], part.among, foretold, reference), float(shares[j]), peers,
+            *_figures(i, j, columns[j], table, part.among, foretold, reference),
         )
         for j in shown
     ]  # fmt: skip
@@ -229,8 +236,8 @@ def _observed(i: int, j: int, columns: tuple[Column, ...], table: EncodedTable) 
     return _text(columns[j], float(table.numbers[i, j] if j < n_numbers else table.codes[i, j - n_numbers]))
 
 
-def _expected(j: int, column: Column, among: Bools, reference: Reference) -> str:
-    """Median and central 80 % of a number, or the commonest category and its share, in the sub-population."""
+def _expected(j: int, column: Column, among: Bools, foretold: Floats | None, reference: Reference) -> str:
+    """What is usual of a number, or the commonest category and its share, in the sub-population."""
     n_numbers = reference.table.numbers.shape[1]
     if j >= n_numbers:
         codes = reference.table.codes[among, j - n_numbers]
@@ -238,11 +245,10 @@ def _expected(j: int, column: Column, among: Bools, reference: Reference) -> str
             return "(no peers)"
         counts = np.bincount(codes + 1)
         return f"{_text(column, float(counts.argmax() - 1))} ({format_ratio(counts.max() / len(codes))})"
-    values = reference.table.numbers[among, j]
-    known = values[~np.isnan(values)]
-    if len(known) * 2 < len(values) or len(known) == 0:
-        return _text(column, math.nan) if len(values) else "(no peers)"
-    low, middle, high = (_text(column, float(value)) for value in _quantiles(known, column))
+    usual = _usual(j, column, among, foretold, reference)
+    if np.isnan(usual).any():
+        return _text(column, math.nan) if among.any() else "(no peers)"
+    low, middle, high = (_text(column, float(value)) for value in usual)
     return middle if low == high else f"{middle} ({_interval(column, low, high)})"
 
 
@@ -252,18 +258,26 @@ def _interval(column: Column, low: str, high: str) -> str:
 
 
 def _figures(
-    i: int, j: int, column: Column, table: EncodedTable, among: Bools, reference: Reference
+    i: int, j: int, column: Column, table: EncodedTable, among: Bools, foretold: Floats | None, reference: Reference
 ) -> tuple[float, float, float, float]:
-    """What `_observed` and `_expected` say of a number: value, 10 % quantile, median, 90 % quantile; NaN of others."""
+    """What `_observed` and `_expected` say of a number: value, lower end, middle, upper end; NaN of others."""
     if column.kind is not ColumnKind.NUMERIC:
         return (math.nan,) * 4
+    low, middle, high = _usual(j, column, among, foretold, reference).tolist()
+    return float(table.numbers[i, j]), low, middle, high
+
+
+def _usual(j: int, column: Column, among: Bools, foretold: Floats | None, reference: Reference) -> Floats:
+    """(3,) what the context foretells of a number, else its 10, 50 and 90 % quantiles among the comparable rows.
+
+    NaN where most of those have no value.
+    """
+    if foretold is not None and not np.isnan(foretold[j]).any():
+        return foretold[j]
     values = reference.table.numbers[among, j]
     known = values[~np.isnan(values)]
-    low, middle, high = _quantiles(known, column) if len(known) else (math.nan,) * 3
-    return float(table.numbers[i, j]), float(low), float(middle), float(high)
-
-
-def _quantiles(known: Floats, column: Column) -> Floats:
+    if len(known) * 2 < len(values) or len(known) == 0:
+        return np.full(3, np.nan)
     method = "linear" if column.kind is ColumnKind.NUMERIC else "nearest"
     return np.asarray(np.quantile(known, [0.1, 0.5, 0.9], method=method))  # type: ignore[call-overload]
 

@@ -96,7 +96,7 @@ class IsolationForest(TableDetector):
         own = np.arange(rows.size).reshape(rows.shape)
         length = average_path_length(np.arange(n_samples + 1)).astype(np.float32)
         numbers = standardised(sample.numbers, centre, scale)
-        split, threshold, path, _ = grow_trees(numbers, sample.codes, own, seeds, ceil(log2(n_samples)), length)
+        split, threshold, path, *_ = grow_trees(numbers, sample.codes, own, seeds, ceil(log2(n_samples)), length)
         self._trees: tuple[Any, ...] = (centre, scale, seeds, split, threshold, path)
         self._usual = float(average_path_length(np.array([n_samples]))[0])
 

@@ -4,8 +4,8 @@ For each indicator y of a row in context x
 
     expected = a L + (1 - a) G,    a = n / (n + 30),
 
-L the mean of y over the other n rows of exactly this context (the local expectation), G a regression of y on the
-context over all rows (the global one). The paper mixes both by how many neighbours a row has; the constant 30 is ours.
+L the mean of y over the other n rows of exactly this context (the local expectation), G a ridge regression of y on
+the context over all rows (the global one). The paper mixes both by how many neighbours a row has; the constant 30 is ours.
 A row's distance is the mean of |y - expected| over its indicators, each in units of its mean over the rows of fit; the
 score is d / (d + d'), d' the median of d over these rows: .5 is usual, towards 1 is odd.
 
@@ -32,8 +32,8 @@ __all__ = ["Rocod"]
 PSEUDO_ROWS = 30.0
 RIDGE = 1.0
 ROWS_AT_ONCE = 20_000
-MOST_ROWS_OF_BOOSTING = 20_000
 QUARTILES = (0.25, 0.5, 0.75)
+ARRAYS = ("edges", "sums", "counts", "coefficients", "scale")
 
 
 class Rocod(TableDetector):
@@ -45,13 +45,8 @@ class Rocod(TableDetector):
         The columns that make the context; the others are the indicators. None = the categorical and boolean columns,
         where there are numbers beside them, else no column (every row is compared with all). Columns of an unnamed
         table are called x0, x1 … Numbers in the context meet in quarters of the table of fit.
-    regression : {"ridge", "boosting"}
-        The global expectation: ridge regression on one column a category, or scikit-learn's
-        HistGradientBoostingRegressor, learned from at most 20,000 rows.
     contamination : float in (0, 0.5]
         Share of the rows of fit that `predict` calls outliers.
-    random_state : int, RandomState, Generator or None
-        Seed of the choice of rows for boosting.
 
     Attributes
     ----------
@@ -67,25 +62,12 @@ class Rocod(TableDetector):
     3
     """
 
-    def __init__(
-        self,
-        *,
-        contexts: Sequence[str] | None = None,
-        regression: str = "ridge",
-        contamination: float = 0.01,
-        random_state: Any = None,
-    ) -> None:
+    def __init__(self, *, contexts: Sequence[str] | None = None, contamination: float = 0.01) -> None:
         self.contexts = contexts
-        self.regression = regression
         self.contamination = contamination
-        self.random_state = random_state
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        allowed = ("ridge", "boosting")
-        if self.regression not in allowed:
-            hint = nearest(str(self.regression), allowed)
-            raise InputError("The setting regression", allowed=", ".join(allowed), got=self.regression, hint=hint)
         if isinstance(self.contexts, str):
             raise InputError("The setting contexts", allowed="a sequence of column names", got=self.contexts)
 
@@ -105,7 +87,7 @@ class Rocod(TableDetector):
             present = ~np.isnan(targets)
             np.add.at(self._sums, cell[rows], np.where(present, targets, 0.0))
             np.add.at(self._counts, cell[rows], present)
-        self._learn_global(table, random)
+        self._coefficients = self._ridge(table)
         self._scale = np.ones(n_targets)
         self._scale = self._mean_residuals(table)
         self._usual = float(np.median(self._distances(table)))
@@ -141,13 +123,8 @@ class Rocod(TableDetector):
         matrix[:, : table.numbers.shape[1]][np.isnan(table.numbers)] = np.nan
         return matrix[:, indicator]
 
-    def _learn_global(self, table: EncodedTable, random: np.random.Generator) -> None:
-        if self.regression == "boosting":
-            n = min(len(table), MOST_ROWS_OF_BOOSTING)
-            sample = table.take(np.sort(random.choice(len(table), n, replace=False)))
-            self._global = {"features": self._features(sample), "targets": self._targets(sample)}
-            self._models = _boosted(self._global["features"], self._global["targets"])
-            return
+    def _ridge(self, table: EncodedTable) -> Floats:
+        """(n_features, n_targets) coefficients of the global expectation; the first, hardly penalised, is the level."""
         gram: Any = 0.0
         product: Any = 0.0
         for rows in _pieces(len(table)):
@@ -157,15 +134,11 @@ class Rocod(TableDetector):
             product = product + features.T @ np.nan_to_num(self._targets(part))
         penalty = np.full(len(gram), RIDGE)
         penalty[0] = 1e-9 * len(table)
-        self._global = {"coefficients": np.linalg.solve(gram + np.diag(penalty), product)}
+        return np.asarray(np.linalg.solve(gram + np.diag(penalty), product), np.float64)
 
     def _expected(self, table: EncodedTable, targets: Floats) -> Floats:
         """(n, n_targets) a L + (1 - a) G."""
-        features = self._features(table)
-        if "coefficients" in self._global:
-            overall = features @ self._global["coefficients"]
-        else:
-            overall = np.column_stack([model.predict(features) for model in self._models])
+        overall = self._features(table) @ self._coefficients
         keys = self._keys(table)
         place = np.minimum(np.searchsorted(self._cells, keys), len(self._cells) - 1)
         known = (self._cells[place] == keys)[:, None]
@@ -199,30 +172,17 @@ class Rocod(TableDetector):
         return squashed(self._distances(table), self._usual)
 
     def _get_learned(self) -> dict[str, Any]:
-        return {
-            "contexts": list(self.contexts_),
-            "regression": self.regression,
-            "map": self._map.to_arrays(),
-            "edges": self._edges,
-            "cells": self._cells,
-            "sums": self._sums,
-            "counts": self._counts,
-            "global": self._global,
-            "scale": self._scale,
-            "usual": self._usual,
-        }
+        arrays = {name: getattr(self, f"_{name}") for name in ARRAYS}
+        learned = {"contexts": list(self.contexts_), "map": self._map.to_arrays(), "usual": self._usual}
+        return {**learned, "cells": self._cells, **arrays}
 
     def _set_learned(self, learned: Mapping[str, Any]) -> None:
         self.contexts_ = tuple(learned["contexts"])
         self._split_columns()
         self._map = DenseMap.from_arrays(learned["map"])
-        self._edges, self._sums, self._counts, self._scale = (
-            np.asarray(learned[name], np.float64) for name in ("edges", "sums", "counts", "scale")
-        )
+        for name in ARRAYS:
+            setattr(self, f"_{name}", np.asarray(learned[name], np.float64))
         self._cells = np.asarray(learned["cells"], np.uint64)
-        self._global = {name: np.asarray(values, np.float64) for name, values in learned["global"].items()}
-        if "features" in self._global:
-            self._models = _boosted(self._global["features"], self._global["targets"])
         self._usual = float(learned["usual"])
 
 
@@ -242,14 +202,3 @@ def _contexts(schema: TableSchema, given: Sequence[str] | None) -> tuple[str, ..
 
 def _pieces(n: int) -> Iterator[slice]:
     return (slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE))
-
-
-def _boosted(features: Floats, targets: Floats) -> list[Any]:
-    """One gradient-boosted regression a target; the same rows give the same trees."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    models = []
-    for target in targets.T:
-        present = ~np.isnan(target)
-        models.append(HistGradientBoostingRegressor(random_state=0).fit(features[present], target[present]))
-    return models

@@ -40,6 +40,7 @@ class FaithfulEngine:
     def __init__(self, given: tuple[Context, ...] | None, n_threads: int) -> None:
         self._given = given
         self._n_threads = n_threads
+        self._calibrations: list[Calibration] = []
 
     @property
     def groups(self) -> tuple[Context, ...]:
@@ -75,7 +76,7 @@ class FaithfulEngine:
         for place in np.unique(best):
             rows = np.flatnonzero(best == place)
             shares[rows, 0] = self._shares(table.take(rows), int(place))
-        return Winning(best[:, None], shares)
+        return Winning(self._contexts, best[:, None], shares)
 
     def get_state(self) -> dict[str, Any]:
         return {
@@ -116,7 +117,7 @@ class FaithfulEngine:
         rows = np.sort(random.choice(n, min(n, MAX_CALIBRATION_ROWS), replace=False))
         scaled, codes = self._scaling.apply(self._pool.numbers[rows]), self._pool.codes[rows]
         self._gamma = np.zeros(len(self._contexts), np.int64)
-        self._calibrations: list[Calibration] = []
+        self._calibrations = []
         for place, (context, forest) in enumerate(zip(self._contexts, self._forests, strict=True)):
             scores = forest.scores(scaled, codes, 0, len(GAMMAS) if context else 1)
             found = [calibrate(column) for column in scores.T]

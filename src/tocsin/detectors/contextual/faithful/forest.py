@@ -80,6 +80,7 @@ class ContextForest:
         self._split, self._threshold, path = grow_trees(numbers, codes, rows, self._seeds, depth, no_length)[:3]
         self._depth = path.ravel()
         members, self._start = leaf_order(numbers, codes, rows, self._seeds, self._split, self._threshold)
+        self._mem = members
         context_numbers, context_codes = self._contexts(scaled, pool.codes)
         self._member_numbers = np.ascontiguousarray(context_numbers[members].T)
         self._member_codes = np.ascontiguousarray(context_codes[members].T)

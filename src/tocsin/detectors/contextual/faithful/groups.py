@@ -27,7 +27,7 @@ __all__ = ["MAX_CONTEXTS", "find_groups", "unions_of_groups"]
 
 MAX_CONTEXTS = 64
 MAX_GROUPS = 20
-N_REFERENCES = 50
+N_REFERENCES = 200
 SIGNIFICANT = 0.05
 LEAST_DISSIMILARITY = 1e-6
 
@@ -44,15 +44,19 @@ def find_groups(dissimilarity: Floats, p_values: Floats, random: np.random.Gener
         dependent = n_columns == 1 or p_values[0, 1] <= SIGNIFICANT
         return (tuple(range(n_columns)),) if dependent else ((0,), (1,))
     pairs = squareform(dissimilarity, checks=False)
-    observed, labels = _within(pairs, n_columns)
-    references = np.array([_within(random.permutation(pairs), n_columns)[0] for _ in range(N_REFERENCES)])
+    merges = linkage(pairs, "average")
+    most = min(n_columns - 1, MAX_GROUPS)
+    observed = _log_within(merges)[:most]
+    references = np.array(
+        [_log_within(linkage(random.permutation(pairs), "average"))[:most] for _ in range(N_REFERENCES)]
+    )
     gap = references.mean(axis=0) - observed
     error = references.std(axis=0) * np.sqrt(1 + 1 / N_REFERENCES)
     best = int(np.argmax(gap))
     n_groups = best + 1 if gap[best] > error[best] else 1
     if n_groups == 1 and np.median(squareform(p_values, checks=False)) > SIGNIFICANT:
         return tuple((j,) for j in range(n_columns))
-    return _as_groups(labels[:, n_groups - 1])
+    return _as_groups(cut_tree(merges, n_clusters=n_groups)[:, 0])
 
 
 def unions_of_groups(
@@ -65,29 +69,23 @@ def unions_of_groups(
     """
     n_groups = len(groups)
     chosen: list[tuple[int, ...]] = [()]
-    sizes = [size for k in range(1, n_groups // 2 + 1) for size in dict.fromkeys((k, n_groups - k)) if size > 0]
-    for size in sizes:
-        if n_groups <= 1:
-            break
-        room = max_contexts - len(chosen)
-        unions = _some_combinations(n_groups, size, room, random)
-        chosen += unions
-        if len(chosen) >= max_contexts:
-            break
+    for size in [size for k in range(1, n_groups // 2 + 1) for size in dict.fromkeys((k, n_groups - k))]:
+        chosen += _some_combinations(n_groups, size, max_contexts - len(chosen), random)
     return tuple(tuple(sorted(j for group in union for j in groups[group])) for union in chosen)
 
 
-def _within(pairs: Floats, n_columns: int) -> tuple[Floats, Ints]:
-    """log W(k) for k = 1 ... and the labels (n_columns, k) of each k groups."""
-    most = min(n_columns - 1, MAX_GROUPS)
-    labels = cut_tree(linkage(pairs, "average"), n_clusters=np.arange(1, most + 1))
-    square = squareform(pairs)
-    within = np.empty(most)
-    for k in range(most):
-        member = labels[:, k][:, None] == np.arange(k + 1)
-        sums = np.einsum("ik,ij,jk->k", member, square, member, optimize=True)
-        within[k] = (sums / (2 * member.sum(axis=0))).sum()
-    return np.log(within + LEAST_DISSIMILARITY), np.asarray(labels, np.int64)
+def _log_within(merges: Floats) -> Floats:
+    """log W(k) for k = 1, 2, ... from the merges of average linkage, whose height is the mean over the joined pairs."""
+    n = len(merges) + 1
+    sums, sizes = np.zeros(2 * n - 1), np.ones(2 * n - 1)
+    within, total = np.zeros(n), 0.0
+    for step, (first, second, height, size) in enumerate(merges.tolist()):
+        a, b, joined = int(first), int(second), n + step
+        sums[joined] = sums[a] + sums[b] + height * sizes[a] * sizes[b]
+        sizes[joined] = size
+        total += sums[joined] / size - sums[a] / sizes[a] - sums[b] / sizes[b]
+        within[n - 2 - step] = total
+    return np.log(within + LEAST_DISSIMILARITY)
 
 
 def _as_groups(labels: Ints) -> tuple[Context, ...]:
