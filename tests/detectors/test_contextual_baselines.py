@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_limits
 
 from tests.detectors.mixed_tables import mixed_table
 from tocsin import Rocod
@@ -14,6 +15,13 @@ from tocsin.detectors.contextual.density import LocalOutlier, OneClassSvm
 from tocsin.errors import InputError, NotEnoughData
 
 DETECTORS = [Rocod, LocalOutlier, OneClassSvm]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that spin beside other processes make tiny problems slow."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -24,16 +32,16 @@ def test_scikit_learns_checks(detector):
     assert len(results) > 40
 
 
-@pytest.mark.parametrize("detector", [*DETECTORS, lambda **given: Rocod(regression="boosting", **given)])
+@pytest.mark.parametrize("detector", DETECTORS)
 def test_state_order_and_names(detector):
     table = mixed_table(200)
-    found = detector(random_state=0).fit(table)
+    found = detector().fit(table)
     scores = found.anomaly_score(table)
     assert ((scores >= 0) & (scores < 1)).all()
     order = np.random.default_rng(0).permutation(len(table))
     other = table.iloc[order][table.columns[::-1]]
     other = other.assign(country=other["country"].str.lower(), visits=other["visits"] * 1.8 + 32)
-    np.testing.assert_allclose(detector(random_state=0).fit(other).anomaly_score(other), scores[order], atol=1e-6)
+    np.testing.assert_allclose(detector().fit(other).anomaly_score(other), scores[order], atol=1e-6)
 
     def plain(value):
         return {"array": value.tolist(), "type": str(value.dtype)} if isinstance(value, np.ndarray) else value
@@ -99,10 +107,9 @@ def contextual_table(n=2_000):
     return pd.DataFrame({"kind": kind, "visits": visits, "noise": random.normal(size=n)})
 
 
-@pytest.mark.parametrize("regression", ["ridge", "boosting"])
-def test_rocod_finds_what_is_odd_in_its_context_only(regression):
+def test_rocod_finds_what_is_odd_in_its_context_only():
     table = contextual_table()
-    found = Rocod(regression=regression).fit(table)
+    found = Rocod().fit(table)
     assert found.contexts_ == ("kind",)
     assert set(np.argsort(-found.anomaly_score(table))[:5]) == set(range(5))
     reasons = found.explain(table[:5])
@@ -127,7 +134,6 @@ def test_rocod_with_numbers_in_the_context_and_categories_as_indicators():
         ({"contexts": ["name"]}, "nearly every row has its own"),
         ({"contexts": "kind"}, "a sequence of column names"),
         ({"contexts": ["kind", "visits", "noise"]}, "fewer columns"),
-        ({"regression": "rigde"}, "did you mean 'ridge'"),
     ],
 )
 def test_rocods_settings_are_checked(settings, words):

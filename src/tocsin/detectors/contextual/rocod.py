@@ -5,9 +5,9 @@ For each indicator y of a row in context x
     expected = a L + (1 - a) G,    a = n / (n + 30),
 
 L the mean of y over the other n rows of exactly this context (the local expectation), G a ridge regression of y on
-the context over all rows (the global one). The paper mixes both by how many neighbours a row has; the constant 30 is ours.
-A row's distance is the mean of |y - expected| over its indicators, each in units of its mean over the rows of fit; the
-score is d / (d + d'), d' the median of d over these rows: .5 is usual, towards 1 is odd.
+the context over all rows (the global one). The paper mixes both by how many neighbours a row has; the constant 30 is
+ours. A row's distance is the mean of |y - expected| over its indicators, each in units of its mean over the rows of
+fit; the score is d / (d + d'), d' the median of d over these rows: .5 is usual, towards 1 is odd.
 
 The row itself is left out of L by arithmetic, (sum - y) / (count - 1). For a row that was not in fit this stretches its
 distance from the mean by count / (count - 1), so that equal rows score equally wherever they stand.
