@@ -110,7 +110,7 @@ def test_a_dry_run_writes_nothing(project: Publishers) -> None:
 
 
 def test_killed_it_ends_as_if_nothing_had_happened(project: Publishers) -> None:
-    since, until = START.isoformat(), (START + 4 * DAY).isoformat()
+    since, until = START.isoformat(), (START + 3 * DAY).isoformat()
     command = [
         sys.executable,
         "-m",
@@ -132,12 +132,12 @@ def test_killed_it_ends_as_if_nothing_had_happened(project: Publishers) -> None:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    project.backfill(0, 4)
+    project.backfill(0, 3)
     after_kill = project.facts()
     other = Publishers(project.folder / "other")
     other.folder.mkdir()
     other.write(pd.read_parquet(project.folder / "events.parquet"))
-    other.backfill(0, 4)
+    other.backfill(0, 3)
     assert other.facts() == after_kill
 
 

@@ -186,7 +186,7 @@ class ContextualMonitorSettings(MonitorSettings):
                 for name in context:
                     _require("a context names the unknown column", name, names)
             if self.stake is not None:
-                _require("stake names the unknown column", self.stake, names)
+                _require("stake names the unknown number", self.stake, [*self.features, *self.columns])
         return self
 
     @property

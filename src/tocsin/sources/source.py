@@ -63,6 +63,11 @@ class Source(OpenTable):
         super().__init__(engine)
         self.settings = settings
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the table's columns, in order."""
+        return tuple(self._engine.table.columns)
+
     def check(self, query: FactsQuery | EntityQuery | None = None) -> list[str]:
         """Problems as sentences, none if all is well: columns, types, and what the engine says of the statement.
 

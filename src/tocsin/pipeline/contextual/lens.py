@@ -16,7 +16,7 @@ import pandas as pd
 
 from tocsin.config import ContextualMonitorSettings
 from tocsin.detectors import detector_class
-from tocsin.errors import InputError
+from tocsin.errors import ConfigError, InputError, nearest
 from tocsin.formatting import format_count
 from tocsin.incidents import Indicator, OddEntity, describe_entity, describe_silence
 from tocsin.model import EntityTable, Floats, Ints, RunStatus, Slice
@@ -49,13 +49,15 @@ class ContextualLens:
     def read(
         cls, monitor: ContextualMonitorSettings, source: Source, confirmed: Confirmed, windows: range, now: datetime
     ) -> Self:
+        for problem in _unknown(monitor, source):
+            raise ConfigError(problem)
         query = _query(monitor, windows.start, windows.stop)
         known = [(window.start, _name(monitor, key)) for window, key in confirmed(LONG_AGO, query.end)]
         return cls(monitor, source.entities(query, now), query.first, known)
 
     @classmethod
     def problems(cls, monitor: ContextualMonitorSettings, source: Source, window: int) -> list[str]:
-        return source.check(_query(monitor, window, window + 1))
+        return [*source.check(_query(monitor, window, window + 1)), *_unknown(monitor, source)]
 
     def digest(self, window: int) -> str:
         """Of the settings, the confirmed entities, and the rows that the window is judged by."""
@@ -107,7 +109,7 @@ class ContextualLens:
     def _odd(self, row: int, score: float, indicators: tuple[Indicator, ...], turnover: Turnover) -> OddEntity:
         table, stake = self._table, self._monitor.stake
         name = str(table.names[row])
-        moved = score if stake is None else float(table.columns[stake][row])
+        moved = score if stake is None else _amount(table.columns[stake][row])
         return OddEntity(
             part=Slice(((table.entity, name),)),
             score=score,
@@ -172,9 +174,27 @@ def _query(monitor: ContextualMonitorSettings, first: int, last: int) -> EntityQ
     )
 
 
+def _unknown(monitor: ContextualMonitorSettings, source: Source) -> list[str]:
+    """What a monitor of a table of entities names that the table has not; of events the configuration tells."""
+    if not monitor.is_ready:
+        return []
+    named = [*(name for context in monitor.contexts for name in context), *filter(None, [monitor.stake])]
+    return [
+        f"Monitor {monitor.name!r} names the unknown column {name!r}; "
+        f"{nearest(name, source.columns) or ', '.join(source.columns[:30])}"
+        for name in dict.fromkeys(named)
+        if name not in source.columns
+    ]
+
+
 def _name(monitor: ContextualMonitorSettings, key: str) -> str:
     """The entity of an anomaly; an anomaly of another column, from before an edit, names none."""
     return dict(Slice.from_key(key).items).get(monitor.entity, "")
+
+
+def _amount(value: object) -> float:
+    """A number of the stake's column; what is no number is nothing at stake."""
+    return float(value) if isinstance(value, float) else 0.0
 
 
 def _set_aside(detector: Any) -> tuple[str, ...]:
