@@ -60,7 +60,7 @@ def plot_roi(result: RoiResult) -> str:
     from tocsin.report import GainLine, draw_gain
 
     lines = [
-        GainLine(name, rows["gain"].tolist(), rows["gain_lower"].tolist(), rows["gain_upper"].tolist())
+        GainLine(str(name), rows["gain"].tolist(), rows["gain_lower"].tolist(), rows["gain_upper"].tolist())
         for name, rows in result.table.groupby("detector", sort=False)
         if name != result.detectors[0]
     ]
