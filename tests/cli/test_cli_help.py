@@ -15,7 +15,11 @@ HEAVY = ("numpy", "pandas", "numba", "sqlalchemy", "ibis", "sklearn", "scipy", "
 GROUP = typer.main.get_command(app)
 COMMANDS = {
     **{(name,): command for name, command in GROUP.commands.items() if not hasattr(command, "commands")},
-    **{("simulate", name): command for name, command in GROUP.commands["simulate"].commands.items()},
+    **{
+        (group, name): command
+        for group in ("simulate", "evaluate")
+        for name, command in GROUP.commands[group].commands.items()
+    },
 }
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 
@@ -59,7 +63,7 @@ def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
         "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "deliver", "export",
-        "simulate funnel",
+        "simulate funnel", "simulate publishers", "evaluate roi",
     }  # fmt: skip
 
 
@@ -78,13 +82,13 @@ def test_the_page_names_every_command_argument_and_option(path) -> None:
         if parameter.param_type_name == "option":
             names = {*parameter.opts, *parameter.secondary_opts} - {"--help"}
             if "--config" in names:  # said once, below the table
-                assert path[0] not in ("demo", "simulate")
+                assert path[0] not in ("demo", "simulate", "evaluate")
             elif names:
                 assert any(re.search(rf"{re.escape(name)}\b", row) for name in names), names
         else:
             words = {"identity": "ID", "verdict": "not-relevant"}
             assert words.get(parameter.name, parameter.name.upper()) in row
-    assert "All but `demo` and `simulate` take `--config FILE`" in PAGE
+    assert "All but `demo`, `simulate` and `evaluate` take `--config FILE`" in PAGE
 
 
 def test_without_words_the_commands_are_listed(call) -> None:

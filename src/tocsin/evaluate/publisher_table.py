@@ -88,23 +88,26 @@ def roi_of_table(
     given = _Columns(table, truth)
     label = None if columns.label is None else read_labels(given.column(columns.label), columns.label)
     money = {name: _numbers(given.column(name), name) for name in (columns.visitors, columns.cost, columns.revenue)}
+
+    def bid(scores: dict[str, Floats], n_simulations: int) -> RoiResult:
+        return roi(
+            scores,
+            money[columns.visitors],
+            money[columns.cost],
+            money[columns.revenue],
+            label,
+            budgets=budgets,
+            n_simulations=n_simulations,
+            blocked_share=blocked_share,
+            random_state=random_state,
+        )
+
     if columns.scores:
-        scores = {name: _numbers(given.column(name), name) for name in columns.scores}
-    else:
-        hidden = {columns.label, columns.revenue, *(given.checked(name) for name in columns.set_aside)}
-        seen = table[[name for name in table.columns if name not in hidden]]
-        scores = _fit_detectors(seen, random_state, progress)
-    return roi(
-        scores,
-        money[columns.visitors],
-        money[columns.cost],
-        money[columns.revenue],
-        label,
-        budgets=budgets,
-        n_simulations=n_simulations,
-        blocked_share=blocked_share,
-        random_state=random_state,
-    )
+        return bid({name: _numbers(given.column(name), name) for name in columns.scores}, n_simulations)
+    hidden = {columns.label, columns.revenue, *(given.checked(name) for name in columns.set_aside)}
+    seen = table[[name for name in table.columns if name not in hidden]]
+    bid({}, min(n_simulations, 2))  # what is wrong with the money is said before the detectors take their time
+    return bid(_fit_detectors(seen, random_state, progress), n_simulations)
 
 
 def read_columns(path: str | Path) -> pd.DataFrame:
@@ -138,13 +141,15 @@ def read_labels(values: pd.Series[Any], name: str) -> Floats:
     InputError
         A value that means neither.
     """
-    words = values.map(lambda value: None if value is None or value != value else str(value).strip().lower())
-    known = words.dropna()
-    strange = known[~known.isin(_FRAUD | _HONEST)]
+    known = values.reset_index(drop=True).dropna().astype(object)
+    words = known.map(lambda value: str(value).strip().lower())
+    strange = known[~words.isin(_FRAUD | _HONEST)]
     if len(strange):
         allowed = "true and false, 1 and 0, fraud and honest, yes and no"
-        raise InputError(f"The label {name!r}", allowed=allowed, got=values.loc[strange.index[0]])
-    return np.where(words.isna(), np.nan, words.isin(_FRAUD).astype(float))
+        raise InputError(f"The label {name!r}", allowed=allowed, got=strange.iloc[0])
+    labels = np.full(len(values), np.nan)
+    labels[known.index] = words.isin(_FRAUD)
+    return labels
 
 
 def _numbers(values: pd.Series[Any], name: str) -> Floats:
