@@ -1,5 +1,6 @@
 """tocsin.toml: what it says when something is wrong, and that every key is documented."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tocsin.config import (
     parse_settings,
 )
 from tocsin.errors import ConfigError
+from tocsin.model import Kpi, Measure
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "configuration.md"
 VALID = """
@@ -68,6 +70,56 @@ def test_a_valid_configuration_has_defaults() -> None:
 def test_a_mistake_is_named_with_what_would_be_right(old: str, new: str, said: str) -> None:
     assert old in VALID
     assert said in error_of(VALID.replace(old, new, 1))
+
+
+CONTEXTUAL = """
+[source.events]
+path = "events/*.parquet"
+time = "ts"
+measures = { clicks = "sum(clicks)" }
+[[monitor]]
+name = "publishers"
+kind = "contextual"
+source = "events"
+entity = "publisher"
+attributes = ["country"]
+contexts = [["country"]]
+features = { views = "sum(views)", ctr = "clicks / views", n = "count" }
+"""
+
+
+def test_a_contextual_monitor_has_defaults() -> None:
+    (monitor,) = parse_settings(CONTEXTUAL, base=Path()).monitor
+    assert isinstance(monitor, ContextualMonitorSettings)
+    assert (monitor.features["ctr"], monitor.features["n"]) == (Kpi("clicks", "views"), Measure("count"))
+    assert (monitor.window, monitor.max_share, monitor.is_ready) == (timedelta(days=1), 0.01, False)
+    assert monitor.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"contextual"', '"contxtual"', "did you mean 'contextual'?"),
+        ("attributes =", "atributes =", "did you mean 'attributes'?"),
+        ('entity = "publisher"', "", "monitor.0.entity: Field required"),
+        ("clicks / views", "clics / views", "did you mean 'clicks'?"),
+        ("clicks / views", "median(views)", "count, count(column), sum(column)"),
+        ('[["country"]]', '[["countri"]]', "did you mean 'country'?"),
+        ('["country"]\n', '["country", "country"]\n', "'country' twice"),
+        ('["country"]\n', '["publisher", "country"]\n', "cannot be a feature, an attribute or a column, too"),
+        ('["country"]\n', '["country"]\ncolumns = ["x"]\n', "columns belong to a table of entities"),
+        ("features = ", 'stake = "vews"\nfeatures = ', "did you mean 'views'?"),
+        ("features = ", "max_share = 0.9\nfeatures = ", "less than or equal to 0.5, got 0.9"),
+        ("features = ", 'kpi = "views"\nfeatures = ', "unknown key monitor.0.kpi"),
+    ],
+)
+def test_a_mistake_in_a_contextual_monitor_is_named(old: str, new: str, said: str) -> None:
+    assert old in CONTEXTUAL
+    assert said in error_of(CONTEXTUAL.replace(old, new, 1))
+
+
+def test_slices_need_a_time() -> None:
+    assert "needs a source with a column of time" in error_of(VALID.replace('time = "ts"\n', ""))
 
 
 def test_secrets_come_from_the_environment_and_never_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ kind = "contextual"
 source = "events"
 entity = "publisher"
 attributes = ["country", "category"]
-contexts = [["category"]]
 max_share = 0.02
 min_score = 0.0
 close_after = 1
