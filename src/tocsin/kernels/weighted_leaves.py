@@ -10,7 +10,7 @@ forest. c(w) below w = 1 is negative, down to -2 where nothing of the leaf is in
 below 0.
 
 All gammas of a grid 10^-3, 10^-2, ... are served in one pass: the weight at the next gamma is the tenth power of the
-last, four multiplications; only the first needs an exponential, of a number so small that five terms of its series do.
+last, four multiplications; only the first needs an exponential, the eighth power of five terms of its series.
 """
 
 from __future__ import annotations
@@ -21,19 +21,16 @@ import numpy as np
 from numba import njit
 from scipy import special
 
-from tocsin.kernels.isolation import code_seed, scatter_code
 from tocsin.kernels.separate import SeparateArrays
 
-__all__ = ["C_TABLE", "FIRST_GAMMA", "GAMMAS", "MAX_SAMPLES", "find_leaves", "leaf_order", "weighted_path_lengths"]
+__all__ = ["C_TABLE", "GAMMAS", "MAX_SAMPLES", "log_leaf_shares", "weighted_path_lengths"]
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 FIRST_GAMMA = 1e-3
 GAMMAS = 10.0 ** np.arange(-3, 4)
-LARGEST_EXPONENT = 1.5
-"""gamma d of the first gamma is cut here: the series would leave (0, 1) further on. Reached beyond 1,500 deviations."""
+LARGEST_EXPONENT = 8.0
+"""gamma d of the first gamma is cut here, where the series is still good: reached at 8,000 standard deviations."""
 
-ROWS_AT_ONCE = 256
-"""Rows that descend a tree side by side."""
 BLOCK = 128
 """Query rows taken at once: their weights at all gammas stay in the first-level cache."""
 NOTHING = 1e-30
@@ -67,100 +64,9 @@ def _c(w, table):
     return low + part * (table[begin + k + 1] - low)
 
 
-@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy", inline="always")
-def _descend(numbers, codes, i, seed, split, threshold):
-    """The leaf of one row in one tree of `grow_trees`."""
-    n_nodes, n_numbers = len(split), numbers.shape[1]
-    k = 0
-    while k < n_nodes:
-        j = split[k] >> 1
-        x = numbers[i, j] if j < n_numbers else scatter_code(codes[i, j - n_numbers], code_seed(seed, j - n_numbers))
-        right = (x >= threshold[k]) or (math.isnan(x) and (split[k] & 1) == 1)
-        k = 2 * k + 1 + (1 if right else 0)
-    return k - n_nodes
-
-
-@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy", pipeline_class=SeparateArrays)
-def find_leaves(numbers, codes, seeds, split, threshold):
-    """int32 (n_trees, n): the leaf of each row, leaves numbered through all trees, 2^depth a tree.
-
-    Blocks of rows descend side by side, as in `kernels.isolation.path_lengths`.
-
-    Parameters
-    ----------
-    numbers : (n, n_numbers) float32, codes : (n, n_categoricals) int32
-    seeds, split, threshold : trees of `kernels.isolation.grow_trees`
-    """
-    (n, n_numbers), (n_trees, n_nodes) = numbers.shape, split.shape
-    n_columns = n_numbers + codes.shape[1]
-    depth = 0
-    while (1 << depth) < n_nodes + 1:
-        depth += 1
-    result = np.empty((n_trees, n), np.int32)
-    values = np.zeros(n_columns * ROWS_AT_ONCE, np.float32)
-    node = np.zeros(ROWS_AT_ONCE, np.int32)
-    width = np.int32(ROWS_AT_ONCE)
-    for start in range(0, n, ROWS_AT_ONCE):
-        n_rows = min(ROWS_AT_ONCE, n - start)
-        for i in range(n_rows):
-            for j in range(n_numbers):
-                values[j * ROWS_AT_ONCE + i] = numbers[start + i, j]
-        for t in range(n_trees):
-            for j in range(n_numbers, n_columns):
-                seed = code_seed(seeds[t], j - n_numbers)
-                for i in range(n_rows):
-                    values[j * ROWS_AT_ONCE + i] = scatter_code(codes[start + i, j - n_numbers], seed)
-            splits, thresholds = split[t], threshold[t]
-            node[:] = 0
-            for _ in range(depth):
-                for i in range(ROWS_AT_ONCE):
-                    k = node[i]
-                    s = splits[np.uint32(k)]
-                    x = values[np.uint32((s >> np.int32(1)) * width + np.int32(i))]
-                    right = (x >= thresholds[np.uint32(k)]) | ((x != x) & ((s & np.int32(1)) == np.int32(1)))
-                    node[i] = np.int32(2) * k + np.int32(1) + np.int32(right)
-            first = t * (n_nodes + 1) - n_nodes
-            for i in range(n_rows):
-                result[t, start + i] = node[i] + first
-    return result
-
-
-@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
-def leaf_order(numbers, codes, rows, seeds, split, threshold):
-    """The rows that trees were grown from, in the order of their leaves.
-
-    Parameters
-    ----------
-    rows : int64 (n_trees, n_samples); the others as in `find_leaves`
-
-    Returns
-    -------
-    members : int64 (n_trees n_samples,) the rows, those of leaf k are start[k] to start[k + 1]
-    start : int32 (n_leaves + 1,)
-    """
-    (n_trees, n_samples), n_leaves = rows.shape, split.shape[1] + 1
-    start = np.zeros(n_trees * n_leaves + 1, np.int32)
-    members, leaves = np.empty(n_trees * n_samples, np.int64), np.empty(n_samples, np.int64)
-    for t in range(n_trees):
-        first = t * n_leaves
-        for s in range(n_samples):
-            leaves[s] = first + _descend(numbers, codes, rows[t, s], seeds[t], split[t], threshold[t])
-            start[leaves[s] + 1] += 1
-        start[first + 1] += t * n_samples
-        for k in range(first + 1, first + n_leaves):
-            start[k + 1] += start[k]
-        filled = start[first : first + n_leaves].copy()
-        filled[0] = t * n_samples
-        for s in range(n_samples):
-            k = leaves[s] - first
-            members[filled[k]] = rows[t, s]
-            filled[k] += 1
-    return members, start
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def _order_by_leaf(leaf, low, high, place, order):
-    """Counting sort of the query rows by their leaf in one tree: those of leaf k are order[place[k - low] : ... + 1]."""
+    """Counting sort of the query rows by their leaf in one tree: leaf k's are order[place[k - low] : ... + 1]."""
     n = len(leaf)
     for k in range(high - low + 1):
         place[k] = 0
@@ -188,8 +94,11 @@ def _first_weights(numbers, codes, j, own, own_codes, n_rows, squares, v):
             gap = own[p, q] - theirs
             squares[q] += gap * gap
     for q in range(n_rows):
-        x = min(FIRST_GAMMA * math.sqrt(squares[q]), LARGEST_EXPONENT)
-        v[q] = 1.0 - x * (1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x / 120))))
+        x = min(FIRST_GAMMA * math.sqrt(squares[q]), LARGEST_EXPONENT) / 8
+        root = 1.0 - x * (1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x / 120))))
+        root *= root
+        root *= root
+        v[q] = root * root
     for p in range(codes.shape[0]):
         level = codes[p, j]
         for q in range(n_rows):
@@ -261,3 +170,70 @@ def weighted_path_lengths(leaf, depth, start, numbers, codes, query, query_codes
                         total[order[begin + q], g - first] += max(depth[k] + _c(w[g, q], table), 0.0)
     total /= n_trees
     return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, pipeline_class=SeparateArrays)
+def _add_shared(v, inside, within, everywhere, n_rows):
+    """Add the weights at all gammas, and those of the rows that share the leaf; `v` is used up."""
+    for g in range(len(everywhere)):
+        ours, all_ = within[g], everywhere[g]
+        for q in range(n_rows):
+            x = v[q]
+            all_[q] += x
+            ours[q] += x * inside[q]
+            x = x if x > NOTHING else 0.0
+            second = x * x
+            fourth = second * second
+            v[q] = fourth * fourth * second
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_leaf_shares(leaf, start, members, numbers, codes, query, query_codes, rows, prior):
+    """How much better the context of a row foretells the leaf it falls in, than its leaf's size alone does.
+
+    The share of a leaf in a context is (w + prior m) / (W + prior), with w the sum of the similarities of its rows, W
+    that of all rows of the tree, m its plain share; half a row is added to every leaf. The row itself is left out.
+
+    Parameters
+    ----------
+    leaf : int32 (n_trees, n), start, numbers, codes, query, query_codes : as in `weighted_path_lengths`
+    members : int64 (n_sample_rows,), rows : int64 (n,): what row each one is
+    prior : how many rows the plain share counts for
+
+    Returns
+    -------
+    (n_gammas,) mean over rows and trees of log(share in the context / plain share); 0 for a gamma of 0 and of infinity
+    """
+    n_trees, n = leaf.shape
+    n_leaves, n_gammas = (len(start) - 1) // n_trees, len(GAMMAS)
+    n_numbers, n_codes = numbers.shape[0], codes.shape[0]
+    own, own_codes = np.empty((n_numbers, BLOCK), np.float32), np.empty((n_codes, BLOCK), np.int32)
+    squares, v, inside = np.empty(BLOCK, np.float32), np.empty(BLOCK), np.empty(BLOCK)
+    within, everywhere = np.empty((n_gammas, BLOCK)), np.empty((n_gammas, BLOCK))
+    result = np.zeros(n_gammas)
+    for begin in range(0, n, BLOCK):
+        n_rows = min(BLOCK, n - begin)
+        for q in range(n_rows):
+            own[:, q] = query[begin + q]
+            own_codes[:, q] = query_codes[begin + q]
+        for t in range(n_trees):
+            within[:], everywhere[:] = 0.0, 0.0
+            others, sharing, n_filled = np.zeros(n_rows), np.zeros(n_rows), 0
+            for k in range(t * n_leaves, (t + 1) * n_leaves):
+                n_filled += start[k + 1] > start[k]
+                for j in range(start[k], start[k + 1]):
+                    _first_weights(numbers, codes, j, own, own_codes, n_rows, squares, v)
+                    for q in range(n_rows):
+                        counts = 0.0 if rows[begin + q] == members[j] else 1.0
+                        inside[q] = 1.0 if leaf[t, begin + q] == k else 0.0
+                        v[q] *= counts
+                        others[q] += counts
+                        sharing[q] += counts * inside[q]
+                    _add_shared(v, inside, within, everywhere, n_rows)
+            for q in range(n_rows):
+                plain = (sharing[q] + 0.5) / (others[q] + 0.5 * n_filled)
+                for g in range(n_gammas):
+                    half = 0.5 * everywhere[g, q] / max(others[q], 1.0)
+                    whole = everywhere[g, q] + half * n_filled + prior
+                    result[g] += math.log((within[g, q] + half + prior * plain) / whole / plain)
+    return result / (n * n_trees)

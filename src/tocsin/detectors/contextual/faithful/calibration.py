@@ -1,4 +1,4 @@
-"""Scores of one context as probabilities of being an outlier, and the gamma whose outliers stand off most clearly.
+"""Scores of one context as probabilities of being an outlier.
 
 The paper (eq. 7) turns scores s into probabilities 1 / (1 + exp(-A s - B)) by EM, after Gao and Tan (2006): the labels
 "outlier" are latent, the E-step sets them from the probabilities, the M-step fits A and B. The gamma of the largest
@@ -10,13 +10,12 @@ What is made of it:
 
 * The share of outliers is not estimated but given, one of 0.5, 1, 2, 5 and 10 %. For a given share the E-step has one
   answer whatever A > 0 and B are (the highest scores), so that EM ends after one round.
-* The M-step is Platt's: labels (N1 + 1) / (N1 + 2) and 1 / (N0 + 2) in place of 1 and 0 keep A finite, and the fit is
-  good only where scores form two bunches, bad where they run on.
-* What is compared between gammas is the part of the deviance explained, (L0 - L) / (L0 - Lmin), with L0 of a constant
-  and Lmin of a perfect fit of the softened labels: it does not change with the scale of the scores. Its mean over the
-  five shares is what gamma maximises.
+* The M-step is Platt's: labels (N1 + 1) / (N1 + 2) and 1 / (N0 + 2) in place of 1 and 0 keep A finite.
 * The probability of a row is the mean over the five shares. Contexts are compared by it, not by their scores: a
   context that leaves a single indicator of two values gives every row a score near 1.
+* gamma is not chosen by this likelihood, which is largest where scores are most discrete: mostly at 1,000, where no row
+  has peers. What is asked instead is what gamma is for: with which one the context of a row foretells its indicators
+  best (`ContextForest.foretold`), a likelihood of rows that had no part in what foretells them.
 """
 
 from __future__ import annotations
@@ -39,11 +38,10 @@ LEAST_SPREAD = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """slope, offset : (n_shares,) of the curves; explained : mean part of the deviance that they explain, 0 to 1."""
+    """slope, offset : (n_shares,) of the curves."""
 
     slope: Floats
     offset: Floats
-    explained: float
 
     def probability(self, scores: Floats) -> Floats:
         """(n,) mean over the shares of 1 / (1 + exp(-slope s - offset)), below 1."""
@@ -56,24 +54,20 @@ def calibrate(scores: Floats, shares: tuple[float, ...] = OUTLIER_SHARES) -> Cal
 
     Parameters
     ----------
-    scores : (n,) higher is more anomalous; of constant ones nothing is explained and every row has the mean share
+    scores : (n,) higher is more anomalous; of constant ones every row has the mean share
     """
     n = len(scores)
     centre, spread = float(scores.mean()), float(scores.std())
     if n < 3 or not spread > LEAST_SPREAD:
-        return Calibration(np.zeros(len(shares)), special.logit(np.array(shares)), 0.0)
+        return Calibration(np.zeros(len(shares)), special.logit(np.array(shares)))
     x = (scores - centre) / spread
     ranked = np.sort(x)
     bars = np.array([ranked[n - max(1, round(share * n))] for share in shares])
     outlier = x >= bars[:, None]
     n_outliers = outlier.sum(axis=1, keepdims=True)
     target = np.where(outlier, (n_outliers + 1) / (n_outliers + 2), 1 / (n - n_outliers + 2))
-    mean = target.mean(axis=1)
-    constant = n * special.entr(np.stack([mean, 1 - mean])).sum(axis=0)
-    least = special.entr(target).sum(axis=1) + special.entr(1 - target).sum(axis=1)
-    slope, offset, loss = _fit_logistic(x, target)
-    explained = np.clip((constant - loss) / np.maximum(constant - least, 1e-12), 0.0, 1.0)
-    return Calibration(slope / spread, offset - slope * centre / spread, float(explained.mean()))
+    slope, offset = _fit_logistic(x, target)
+    return Calibration(slope / spread, offset - slope * centre / spread)
 
 
 def _loss(x: Floats, target: Floats, slope: Floats, offset: Floats) -> Floats:
@@ -82,8 +76,8 @@ def _loss(x: Floats, target: Floats, slope: Floats, offset: Floats) -> Floats:
     return np.asarray((np.logaddexp(0.0, z) - target * z).sum(axis=1))
 
 
-def _fit_logistic(x: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
-    """Slopes, offsets and negative log-likelihoods of soft labels (n_fits, n) by Newton's steps.
+def _fit_logistic(x: Floats, target: Floats) -> tuple[Floats, Floats]:
+    """Slopes and offsets of the curves of soft labels (n_fits, n) by Newton's steps.
 
     A step is halved until it descends (Lin, Lin and Weng 2007), for all fits at once.
     """
@@ -103,7 +97,7 @@ def _fit_logistic(x: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
         loss = loss - change
         if (change <= TOLERANCE * loss).all():
             break
-    return slope, offset, loss
+    return slope, offset
 
 
 def _newton_step(x: Floats, target: Floats, slope: Floats, offset: Floats) -> tuple[Floats, Floats]:

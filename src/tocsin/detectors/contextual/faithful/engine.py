@@ -27,8 +27,8 @@ __all__ = ["FaithfulEngine"]
 
 MAX_POOL = 20_000
 """Rows of the table of fit that trees are grown from and columns are scaled by."""
-MAX_CALIBRATION_ROWS = 2_048
-"""Rows of the pool that gamma is chosen and scores are calibrated on."""
+MAX_GAMMA_ROWS, MAX_CALIBRATION_ROWS = 512, 2_048
+"""Rows of the pool that gamma is chosen on, and that scores are calibrated on."""
 CHUNK = 4_096
 N_DONORS = 8
 """Similar rows whose values take the place of a row's own to see what a value does to its score."""
@@ -59,7 +59,7 @@ class FaithfulEngine:
         n = len(table)
         self._pool = table if n <= MAX_POOL else table.take(np.sort(random.choice(n, MAX_POOL, replace=False)))
         dependence = measure_dependence(self._pool, random)
-        self._groups = find_groups(dependence.dissimilarity, dependence.p_values, random)
+        self._groups = find_groups(dependence.dissimilarity, random)
         self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
         self._seeds = random.integers(0, 2**63, len(self._contexts))
         self._grow()
@@ -88,7 +88,6 @@ class FaithfulEngine:
             "gamma": self._gamma,
             "slopes": np.array([one.slope for one in self._calibrations]),
             "offsets": np.array([one.offset for one in self._calibrations]),
-            "explained": [one.explained for one in self._calibrations],
         }
 
     def set_state(self, state: Mapping[str, Any], schema: TableSchema) -> Self:
@@ -100,7 +99,7 @@ class FaithfulEngine:
         self._seeds = np.asarray(state["seeds"], np.int64)
         self._gamma = np.asarray(state["gamma"], np.int64)
         slopes, offsets = (np.asarray(state[name], np.float64) for name in ("slopes", "offsets"))
-        self._calibrations = [Calibration(*one) for one in zip(slopes, offsets, state["explained"], strict=True)]
+        self._calibrations = [Calibration(*one) for one in zip(slopes, offsets, strict=True)]
         self._grow()
         return self
 
@@ -112,17 +111,18 @@ class FaithfulEngine:
         ]
 
     def _calibrate(self, random: np.random.Generator) -> None:
-        """Choose the gamma of each context (the least where it changes nothing) and the calibration there."""
-        n = len(self._pool)
-        rows = np.sort(random.choice(n, min(n, MAX_CALIBRATION_ROWS), replace=False))
+        """Choose the gamma of each context (the least where none tells anything) and the calibration there."""
+        rows = random.permutation(len(self._pool))[:MAX_CALIBRATION_ROWS]
+        some = rows[:MAX_GAMMA_ROWS]
         scaled, codes = self._scaling.apply(self._pool.numbers[rows]), self._pool.codes[rows]
         self._gamma = np.zeros(len(self._contexts), np.int64)
         self._calibrations = []
         for place, (context, forest) in enumerate(zip(self._contexts, self._forests, strict=True)):
-            scores = forest.scores(scaled, codes, 0, len(GAMMAS) if context else 1)
-            found = [calibrate(column) for column in scores.T]
-            self._gamma[place] = int(np.argmax([one.explained for one in found]))
-            self._calibrations.append(found[self._gamma[place]])
+            if context:
+                foretold = forest.foretold(scaled[: len(some)], codes[: len(some)], some)
+                self._gamma[place] = int(np.argmax(foretold))
+            gamma = int(self._gamma[place])
+            self._calibrations.append(calibrate(forest.scores(scaled, codes, gamma, gamma + 1)[:, 0]))
 
     def _best(self, table: EncodedTable) -> tuple[Floats, Ints]:
         """The largest score of each row and the context it has it in, in chunks of rows over threads."""

@@ -4,11 +4,11 @@ Hierarchical clustering (average linkage) of the columns; the number of groups b
 Walther and Hastie (2001), Gap(k) = E*[log W(k)] - log W(k), W the sum of the mean dissimilarities within groups. There
 are no points to draw uniformly, only dissimilarities, so the reference E* are clusterings of the same dissimilarities
 dealt to the pairs at random: what the attributes would show if which depends on which had no structure. The k of the
-largest gap is taken if that gap is larger than its standard error s(k), else 1. (The first k with Gap(k) >= Gap(k + 1)
+largest gap is taken if that gap is larger than its standard error s(k). (The first k with Gap(k) >= Gap(k + 1)
 - s(k + 1), the other usual rule, stops at 1 nearly always: p-values are either near 0 or far from it, and until the
 last independent pair is apart, W hardly falls.)
 
-At k = 1, all dependent is one group, and all independent is a group each: the median p of the pairs decides, at 0.05.
+Where no k stands out, the tree is cut where the mean p between groups exceeds 0.05.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from tocsin.detectors.contextual.engine import Context
@@ -32,17 +32,16 @@ SIGNIFICANT = 0.05
 LEAST_DISSIMILARITY = 1e-6
 
 
-def find_groups(dissimilarity: Floats, p_values: Floats, random: np.random.Generator) -> tuple[Context, ...]:
+def find_groups(dissimilarity: Floats, random: np.random.Generator) -> tuple[Context, ...]:
     """Groups of columns, each sorted, in the order of their first column.
 
     Parameters
     ----------
-    dissimilarity, p_values : (n_columns, n_columns), symmetric
+    dissimilarity : (n_columns, n_columns) of `Dependence`
     """
     n_columns = len(dissimilarity)
-    if n_columns < 3:
-        dependent = n_columns == 1 or p_values[0, 1] <= SIGNIFICANT
-        return (tuple(range(n_columns)),) if dependent else ((0,), (1,))
+    if n_columns == 1:
+        return ((0,),)
     pairs = squareform(dissimilarity, checks=False)
     merges = linkage(pairs, "average")
     most = min(n_columns - 1, MAX_GROUPS)
@@ -53,10 +52,9 @@ def find_groups(dissimilarity: Floats, p_values: Floats, random: np.random.Gener
     gap = references.mean(axis=0) - observed
     error = references.std(axis=0) * np.sqrt(1 + 1 / N_REFERENCES)
     best = int(np.argmax(gap))
-    n_groups = best + 1 if gap[best] > error[best] else 1
-    if n_groups == 1 and np.median(squareform(p_values, checks=False)) > SIGNIFICANT:
-        return tuple((j,) for j in range(n_columns))
-    return _as_groups(cut_tree(merges, n_clusters=n_groups)[:, 0])
+    if best > 0 and gap[best] > error[best]:
+        return _as_groups(cut_tree(merges, n_clusters=best + 1)[:, 0])
+    return _as_groups(fcluster(merges, SIGNIFICANT, "distance"))
 
 
 def unions_of_groups(
