@@ -15,6 +15,7 @@ def warm() -> None:
     """Compile the kernels of every lens."""
     warm_slices()
     warm_tables()
+    warm_purchases()
 
 
 def warm_tables() -> None:
@@ -25,6 +26,13 @@ def warm_tables() -> None:
 
     table = pd.DataFrame({"number": range(0, 80, 2), "category": ["a", "b"] * 20})
     IsolationForest(n_trees=2).fit(table).anomaly_score(table)
+
+
+def warm_purchases() -> None:
+    """Spend one small budget."""
+    from tocsin.evaluate import roi
+
+    roi({}, [1, 1], [1, 1], [1, 1], budgets=[2], n_simulations=2)
 
 
 def warm_slices() -> None:
