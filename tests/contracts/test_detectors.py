@@ -9,8 +9,18 @@ from sklearn.base import clone
 from tests.detectors.slice_funnel import DIMENSIONS, funnel
 from tocsin.detectors import REGISTRY, Detector, detector_class
 from tocsin.errors import InputError
+from tocsin.simulate import simulate_publishers
 
-EXAMPLES = {"slices": lambda: ({"kpi": "clicks / views", "dimensions": DIMENSIONS}, *funnel(0, n_apps=20)[:2])}
+
+def publishers():
+    table, _ = simulate_publishers(n_publishers=400)
+    return {}, table.iloc[:300], table.iloc[300:]
+
+
+EXAMPLES = {
+    "slices": lambda: ({"kpi": "clicks / views", "dimensions": DIMENSIONS}, *funnel(0, n_apps=20)[:2]),
+    "contextual": publishers,
+}
 MODES = [(lens, mode) for lens in REGISTRY for mode in ("calibrated", "faithful")]
 
 
@@ -30,7 +40,7 @@ def test_scores_state_and_order(lens, mode):
     shuffled = clone(detector).fit(reference.sample(frac=1, random_state=2)).anomaly_score(recent.iloc[order])
     assert shuffled == pytest.approx(scores[order], nan_ok=True, abs=1e-9)
     state = detector.get_state()
-    json.dumps({name: value for name, value in state.items() if not isinstance(value, np.ndarray)})
+    json.dumps(state, default=np.ndarray.tolist, allow_nan=True)
     restored = clone(detector).set_state(state).anomaly_score(recent)
     assert np.array_equal(scores, restored, equal_nan=True)
     assert len(detector.explain(recent))
