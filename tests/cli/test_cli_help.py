@@ -86,7 +86,7 @@ def test_the_page_names_every_command_argument_and_option(path) -> None:
             elif names:
                 assert any(re.search(rf"{re.escape(name)}\b", row) for name in names), names
         else:
-            words = {"identity": "ID", "verdict": "not-relevant"}
+            words = {"identity": "ID", "what": "FOLDER", "verdict": "not-relevant"}
             assert words.get(parameter.name, parameter.name.upper()) in row
     assert "All but `demo`, `simulate` and `evaluate` take `--config FILE`" in PAGE
 
