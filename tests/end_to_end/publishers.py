@@ -28,7 +28,6 @@ source = "events"
 entity = "publisher"
 attributes = ["country", "category"]
 max_share = 0.02
-min_score = 0.0
 close_after = 1
 [monitor.features]
 views = "sum(views)"

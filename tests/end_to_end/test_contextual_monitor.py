@@ -284,9 +284,17 @@ def test_a_budget_and_a_cap_keep_a_ring_short(project: Publishers) -> None:
     project.write(events(1, ring), CONFIG.replace("max_share = 0.02", "max_share = 0.06\nmax_incidents = 2"))
     report = project.backfill(0, 1).monitors[0]
     assert len({anomaly.slice for anomaly in report.anomalies}) == 6
+    assert not any("max_share" in note for note in report.runs[0].notes)
     assert [change for _, change in report.changes] == [Change.OPENED] * 2
     (left,) = [left for left in report.runs[0].left_out if left.reason == "incident limit"]
     assert left.count == 4
+
+
+def test_a_least_score_says_what_the_budget_keeps_back(project: Publishers, table: pd.DataFrame) -> None:
+    project.write(table, CONFIG.replace("max_share = 0.02", "max_share = 0.02\nmin_score = 0.9"))
+    (run,) = project.backfill(0, 1).monitors[0].runs
+    assert run.n_flagged == 2
+    assert any(note.endswith("a score of at least 0.9, beyond max_share.") for note in run.notes)
 
 
 @pytest.mark.parametrize("n_publishers", [1, 19])

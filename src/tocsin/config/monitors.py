@@ -160,8 +160,8 @@ class ContextualMonitorSettings(MonitorSettings):
     """The entities of this many windows before are compared with, too; by default only those of the same window."""
     max_share: float = Field(default=0.01, gt=0, le=0.5)
     """At most this share of the entities is flagged in a window (at least one may be) …"""
-    min_score: float = Field(default=0.5, ge=0, lt=1)
-    """… and only those with at least this anomaly score."""
+    min_score: float = Field(default=0.0, ge=0, lt=1)
+    """… and only those with at least this anomaly score; 0.999: odder than 999 of 1,000."""
     min_records: int = Field(default=1, ge=1)
     """Entities with fewer rows in a window are left out, counted and shown."""
     max_entities: int = Field(default=200_000, ge=1)

@@ -126,8 +126,8 @@ class ContextualLens:
         odd = np.flatnonzero(scores >= monitor.min_score)
         order = odd[np.argsort(-scores[odd], kind="stable")]
         budget = min(max(1, int(monitor.max_share * len(scores))), MAX_ANOMALIES)
-        if len(order) <= budget:
-            return order, ()
+        if len(order) <= budget or not monitor.min_score:
+            return order[:budget], ()
         held = format_count(len(order) - budget, "more entity", "more entities")
         return order[:budget], (f"{held} with a score of at least {monitor.min_score:g}, beyond max_share.",)
 
