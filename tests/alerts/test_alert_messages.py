@@ -91,7 +91,27 @@ def test_the_reference_names_every_key_of_the_payload() -> None:
     table = reference.partition("## The payload")[2].partition("## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
     named = {key for cell in rows for key in re.findall(r"`(\w+)`", cell)}
-    assert named == set(alert_about(incident_with()).payload)
+    assert named == {*alert_about(incident_with()).payload, *alert_about(entity_incident()).payload}
+
+
+def entity_incident() -> Incident:
+    indicator = {
+        "name": "ctr", "observed": "0.31", "expected": "0.03 (0.02 to 0.05)", "share": 0.7, "context": "country",
+        "population": "country = <b>", "n_peers": 214, "value": 0.31, "lower": 0.02, "median": 0.03, "upper": 0.05,
+    }  # fmt: skip
+    alone = {**indicator, "context": "", "population": "all rows", "share": math.nan}
+    return incident_with(kind="contextual", details={"reasons": ["odd"], "indicators": [indicator, alone, "no record"]})
+
+
+def test_the_indicators_of_an_entity_take_the_place_of_rows() -> None:
+    payload = alert_about(entity_incident(), [make_anomaly(14, "DE")]).payload
+    assert (payload["rows"], payload["n_more"]) == ([], 0)
+    shown = {"name": "ctr", "observed": "0.31", "expected": "0.03 (0.02 to 0.05)", "n_peers": 214}
+    assert payload["indicators"] == [
+        {**shown, "share": 0.7, "sub_population": "country = <b>"},
+        {**shown, "share": None, "sub_population": ""},
+    ]
+    json.dumps(payload, allow_nan=False)
 
 
 def test_without_anomalies_the_incident_s_own_rows_are_shown() -> None:
