@@ -19,6 +19,7 @@ import pandas as pd
 from tocsin.detectors.contextual.columns import Column, ColumnKind, EncodedTable, TableSchema
 from tocsin.detectors.contextual.engine import Context, Winning
 from tocsin.detectors.contextual.estimator import EXPLAIN_COLUMNS
+from tocsin.detectors.contextual.scaling import Scaling
 from tocsin.formatting import format_number, format_ratio, make_visible, shorten
 from tocsin.model import Bools, Floats, Ints
 
@@ -38,14 +39,14 @@ LEAST_SHARE = 0.02
 class Reference:
     """Rows of the table of fit that others are compared with: all, or a sample of 20,000.
 
-    table : the rows; rows : int64 (n,) their places in the table of fit; n_rows : how many that table has
-    scale : float64 (n_numbers,) standard deviation of each number, 1 where it is 0
+    table : the rows; scaling : of their numbers
+    rows : int64 (n,) their places in the table of fit; n_rows : how many that table has
     """
 
     table: EncodedTable
     rows: Ints
     n_rows: int
-    scale: Floats
+    scaling: Scaling
 
     @classmethod
     def of(cls, table: EncodedTable, order: Ints, random: np.random.Generator) -> Reference:
@@ -56,12 +57,7 @@ class Reference:
 
     @classmethod
     def _scaled(cls, table: EncodedTable, rows: Ints, n_rows: int) -> Reference:
-        known = np.where(np.isnan(table.numbers), 0.0, table.numbers)
-        present = np.maximum((~np.isnan(table.numbers)).sum(axis=0), 1)
-        mean = known.sum(axis=0) / present
-        gaps = np.where(np.isnan(table.numbers), 0.0, table.numbers - mean)
-        scale = np.sqrt((gaps**2).sum(axis=0) / present)
-        return cls(table, rows, n_rows, np.where(scale > 0, scale, 1.0))
+        return cls(table, rows, n_rows, Scaling.of(table.numbers))
 
     def get_state(self) -> dict[str, Any]:
         """Arrays and JSON values that `from_state` takes."""
@@ -187,7 +183,8 @@ def _near(i: int, numbers: list[int], table: EncodedTable, among: Bools, referen
 def _distances(i: int, numbers: list[int], table: EncodedTable, places: Ints, reference: Reference) -> Floats:
     """Euclidean distance in standard deviations; a missing value is one deviation from any other, and like another."""
     own, theirs = table.numbers[i, numbers], reference.table.numbers[places][:, numbers]
-    gaps = np.abs(theirs - own) / reference.scale[numbers]
+    scale = reference.scaling.scale[numbers]
+    gaps = np.clip(np.abs(theirs * scale - own * scale), 0.0, 1e18)
     both = np.isnan(theirs) & np.isnan(own)
     gaps = np.where(np.isnan(gaps), np.where(both, 0.0, 1.0), gaps)
     return np.asarray(np.sqrt((gaps**2).sum(axis=1)))
@@ -273,7 +270,7 @@ def _usual(j: int, column: Column, among: Bools, foretold: Floats | None, refere
     NaN where most of those have no value.
     """
     if foretold is not None and not np.isnan(foretold[j]).any():
-        return foretold[j]
+        return np.asarray(foretold[j])
     values = reference.table.numbers[among, j]
     known = values[~np.isnan(values)]
     if len(known) * 2 < len(values) or len(known) == 0:

@@ -13,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.engine import Context, Winning
 from tocsin.detectors.contextual.faithful.calibration import Calibration, calibrate
 from tocsin.detectors.contextual.faithful.dependence import measure_dependence
-from tocsin.detectors.contextual.faithful.forest import ContextForest, Scaling
+from tocsin.detectors.contextual.faithful.forest import ContextForest
 from tocsin.detectors.contextual.faithful.groups import find_groups, unions_of_groups
+from tocsin.detectors.contextual.scaling import Scaling
 from tocsin.kernels.weighted_leaves import GAMMAS
 from tocsin.model import Floats, Ints
 
@@ -58,12 +60,13 @@ class FaithfulEngine:
     def fit(self, table: EncodedTable, schema: TableSchema, random: np.random.Generator) -> Self:
         n = len(table)
         self._pool = table if n <= MAX_POOL else table.take(np.sort(random.choice(n, MAX_POOL, replace=False)))
-        dependence = measure_dependence(self._pool, random)
-        self._groups = find_groups(dependence.dissimilarity, random)
-        self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
-        self._seeds = random.integers(0, 2**63, len(self._contexts))
-        self._grow()
-        self._calibrate(random)
+        with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
+            dissimilarity = measure_dependence(self._pool, random).dissimilarity
+            self._groups = find_groups(dissimilarity, random)
+            self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
+            self._seeds = random.integers(0, 2**63, len(self._contexts))
+            self._grow()
+            self._calibrate(random)
         return self
 
     def anomaly_score(self, table: EncodedTable) -> Floats:

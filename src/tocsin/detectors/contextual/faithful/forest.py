@@ -9,59 +9,27 @@ differ in a category of the context do not count at all; a missing category equa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from tocsin.detectors.contextual.columns import EncodedTable
 from tocsin.detectors.contextual.engine import Context
+from tocsin.detectors.contextual.scaling import Scaling, Singles
 from tocsin.kernels.isolation import grow_trees
 from tocsin.kernels.leaves import find_leaves, leaf_order
 from tocsin.kernels.weighted_leaves import C_TABLE, MAX_SAMPLES, log_leaf_shares, weighted_path_lengths
 from tocsin.model import Codes, Floats, Ints
 
-__all__ = ["N_TREES", "ContextForest", "Scaling", "expected_path_length"]
+__all__ = ["N_TREES", "ContextForest", "expected_path_length"]
 
 N_TREES = 100
 N_TREES_COMPARED = 20
 PRIOR_ROWS = 8.0
 """How many rows of the context the plain share of a leaf counts for, where gamma is chosen."""
-Singles = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def expected_path_length(n_samples: int) -> float:
     """c(n), the mean path length of an unsuccessful search among n rows: 2 (H(n) - 1), 0 for 1."""
     return float(2.0 * ((1.0 / np.arange(1, n_samples + 1)).sum() - 1.0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scaling:
-    """Numbers in standard deviations. centre, scale, middle (scaled median): float64 (n_numbers,)."""
-
-    centre: Floats
-    scale: Floats
-    middle: Floats
-
-    @classmethod
-    def of(cls, numbers: Floats) -> Scaling:
-        """Of the present values of each column."""
-        centre, scale, middle = (np.zeros(numbers.shape[1]) for _ in range(3))
-        for j in range(numbers.shape[1]):
-            known = numbers[~np.isnan(numbers[:, j]), j]
-            size = float(np.abs(known).max()) if len(known) else 0.0
-            if size > 0:
-                unit = known / size  # squares of the largest numbers would overflow
-                deviation = unit.std()
-                centre[j] = unit.mean() * size
-                scale[j] = 1.0 / (deviation * size) if deviation > 1e-12 else 0.0
-                middle[j] = (np.median(unit) - unit.mean()) / deviation if deviation > 1e-12 else 0.0
-        return cls(centre, scale, middle)
-
-    def apply(self, numbers: Floats) -> Singles:
-        """(n, n_numbers) float32, NaN = missing."""
-        scaled = np.clip((numbers - self.centre) * self.scale, -1e18, 1e18)
-        return np.ascontiguousarray(scaled, np.float32)
 
 
 class ContextForest:
