@@ -79,7 +79,8 @@ def _entity(item: Anomaly) -> Iterator[str]:
         yield f"  usual   {part['expected']} among {among}"
         if part["peers"]:
             yield f"  nearest {part['peers']}"
-    yield f"stake     {format_number(item.stake)}"
+    if item.stake != item.score:  # without an amount at stake the score only orders incidents
+        yield f"stake     {format_number(item.stake)}"
 
 
 _USED = {"amount", "exposure", "expected_amount", "deviation_sd", "common_factor"}
@@ -107,7 +108,8 @@ def _incident(item: Incident, store: Store) -> Iterator[str]:
     yield f"incident {item.id} of {item.monitor}, {item.state.value}, {item.severity}: {item.headline}"
     yield f"first     {format_window(item.first)}"
     yield f"last      {format_window(item.last)}"
-    yield f"stake     {format_number(item.stake)}"
+    if item.details.get("stake_of", "") is not None:
+        yield f"stake     {format_number(item.stake)}"
     yield from (f"- {reason}" for reason in item.details.get("reasons", ()))
     for part in item.details.get("contributions", ())[:N_ANOMALIES]:
         share = format_ratio(part["share"]) if part.get("share") is not None else ""

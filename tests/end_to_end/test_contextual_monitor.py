@@ -257,6 +257,7 @@ def test_hostile_names_go_all_the_way_through(project: Publishers, table: pd.Dat
         lines = [*why(store, incident.id), *why(store, incident.anomaly_ids[0])]
         write_report(project.folder / "r.html", project.settings, store, START + 2 * DAY)
     assert any("ctr" in line for line in lines)
+    assert not any(line.startswith("stake") for line in lines), "a score is no stake"
     page = (project.folder / "r.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page
     assert "\u202e" not in page

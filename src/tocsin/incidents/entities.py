@@ -60,43 +60,10 @@ class OddEntity:
 
 def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anomaly, Sighting]:
     """The anomaly of an entity in a window, and the sighting that carries its evidence."""
-    evidence = {
-        "n_records": odd.n_records,
-        "is_new": odd.is_new,
-        "indicators": [_json(indicator) for indicator in odd.indicators],
-    }
     lead = odd.indicators[0] if odd.indicators else None
-    figures = {
-        "value": lead.value if lead else math.nan,
-        "expected": lead.median if lead else math.nan,
-        "lower": lead.lower if lead else math.nan,
-        "upper": lead.upper if lead else math.nan,
-    }
-    nothing = dict.fromkeys(("p_value", "q_value", "deviation_sd", "share_of_total"), math.nan)
-    anomaly = Anomaly(
-        monitor=monitor,
-        window=window,
-        slice=odd.part,
-        kpi=lead.name if lead else "",
-        score=odd.score,
-        direction=Direction.NONE,
-        amount=figures["value"],
-        expected_amount=figures["expected"],
-        stake=odd.stake,
-        evidence=evidence,
-        kind=KIND,
-        **figures,
-        **nothing,
-    )
-    details = {
-        "unit": "amount",
-        **{name: number(value) for name, value in figures.items()},
-        "score": odd.score,
-        "stake_of": odd.stake_of,
-        "slice": dict(odd.part.items),
-        "reasons": _reasons(odd),
-        **evidence,
-    }
+    anomaly = _anomaly(monitor, window, odd, lead)
+    figures = {name: number(getattr(anomaly, name)) for name in ("value", "expected", "lower", "upper")}
+    about = {"score": odd.score, "stake_of": odd.stake_of, "slice": dict(odd.part.items), "reasons": _reasons(odd)}
     sighting = Sighting(
         slice=odd.part,
         direction=Direction.NONE,
@@ -106,9 +73,39 @@ def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anoma
         anomaly_ids=(anomaly.id,),
         kind=KIND,
         kpi=anomaly.kpi,
-        details=details,
+        details={"unit": "amount", **figures, **about, **anomaly.evidence},
     )
     return anomaly, sighting
+
+
+def _anomaly(monitor: str, window: Window, odd: OddEntity, lead: Indicator | None) -> Anomaly:
+    """Its figures are those of the leading indicator; what only slices have is NaN."""
+    value, lower, median, upper = (lead.value, lead.lower, lead.median, lead.upper) if lead else (math.nan,) * 4
+    return Anomaly(
+        monitor=monitor,
+        window=window,
+        slice=odd.part,
+        kpi=lead.name if lead else "",
+        value=value,
+        expected=median,
+        lower=lower,
+        upper=upper,
+        p_value=math.nan,
+        q_value=math.nan,
+        score=odd.score,
+        direction=Direction.NONE,
+        amount=value,
+        expected_amount=median,
+        deviation_sd=math.nan,
+        share_of_total=math.nan,
+        stake=odd.stake,
+        evidence={
+            "n_records": odd.n_records,
+            "is_new": odd.is_new,
+            "indicators": [_json(indicator) for indicator in odd.indicators],
+        },
+        kind=KIND,
+    )
 
 
 def _json(indicator: Indicator) -> dict[str, Any]:
