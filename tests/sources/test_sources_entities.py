@@ -136,7 +136,9 @@ def test_postgres_equals_duckdb(event_table: pa.Table, of_duckdb: EntityTable, p
 @pytest.mark.spark
 def test_spark_equals_duckdb(folder: Path, spark: Any) -> None:
     """One attribute: Spark plans each for seconds."""
-    query = _query(attributes=("event",), features={name: FEATURES[name] for name in ("order", "users", "ctr")})
+    query = _query(
+        attributes=("event",), features={name: FEATURES[name] for name in ("views", "order", "users", "ctr")}
+    )
     expected = _entities(_settings(path="events.parquet"), folder, query)
     with open_source("events", _settings(url="spark://", table="events.parquet"), folder) as source:
         assert_equal(source.entities(query, NOW), expected)
