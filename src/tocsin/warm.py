@@ -22,10 +22,13 @@ def warm_tables() -> None:
     """Score one small table of numbers and categories."""
     import pandas as pd
 
+    from tocsin.detectors.contextual.con_out import ConOut
     from tocsin.detectors.contextual.isolation_forest import IsolationForest
 
     table = pd.DataFrame({"number": range(0, 80, 2), "category": ["a", "b"] * 20})
     IsolationForest(n_trees=2).fit(table).anomaly_score(table)
+    for mode in ("calibrated", "faithful"):
+        ConOut(mode=mode, random_state=0).fit(table).explain(table[:1])
 
 
 def warm_purchases() -> None:

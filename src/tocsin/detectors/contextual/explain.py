@@ -165,9 +165,8 @@ def sub_population(
         if count <= WIDE * among.sum() or (count < among.sum() and not phrases):
             phrases[j] = phrase
             among = among & inside
-    return SubPopulation(
-        among, ", ".join(phrases[j] for j in sorted(phrases, key=lambda j: (j < n_numbers, j))) or "all rows"
-    )
+    categories_first = sorted(phrases, key=lambda j: (j < n_numbers, j))
+    return SubPopulation(among, ", ".join(phrases[j] for j in categories_first) or "all rows")
 
 
 def _near(i: int, numbers: list[int], table: EncodedTable, among: Bools, reference: Reference) -> Ints:
@@ -210,22 +209,29 @@ def _range(j: int, column: Column, own: float, near: Ints, reference: Reference)
     known = values[near][~np.isnan(values[near])]
     low, high = min(own, *known.tolist()) if len(known) else own, max(own, *known.tolist()) if len(known) else own
     if column.kind is ColumnKind.NUMERIC:
-        low, high = _outwards(low, high)
-        words = f"{format_number(low)} to {format_number(high)}" if low < high else format_number(low)
+        low, high, digits = _outwards(low, high)
+        first, last = format_number(low, digits), format_number(high, digits)
+        words = f"{first} to {last}" if low < high else first
     else:
         ends = _text(column, low), _text(column, high)
         words = ends[0] if ends[0] == ends[1] else _interval(column, *ends)
     return np.asarray((values >= low) & (values <= high)), f"{_name(column)} {words}"
 
 
-def _outwards(low: float, high: float) -> tuple[float, float]:
-    """A range rounded outwards to a tenth of its width or so: 10,213 to 49,100 becomes 10,000 to 50,000."""
+def _outwards(low: float, high: float) -> tuple[float, float, int]:
+    """A range rounded outwards to a tenth of its width or so, and the digits that write it exactly.
+
+    10,213 to 49,100 becomes 10,000 to 50,000.
+    """
     width = high - low
     if width <= 0 or not math.isfinite(width):
-        return low, high
+        return low, high, 12
     step = 10.0 ** math.floor(math.log10(width))
     step = step / 2 if width / step >= 5 else step / 10
-    return math.floor(low / step) * step, math.ceil(high / step) * step
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    size = max(abs(low), abs(high))
+    digits = max(3, 1 + math.floor(math.log10(size)) - math.floor(math.log10(step)))
+    return float(f"{low:.{digits}g}"), float(f"{high:.{digits}g}"), digits
 
 
 def _observed(i: int, j: int, columns: tuple[Column, ...], table: EncodedTable) -> str:
