@@ -2,8 +2,8 @@
 
 Each column is an indicator once; the other columns are its context (of wide tables, all columns outside its block).
 A forest of randomised trees foretells the indicator; the row's surprise in it is that of its error among the errors of
-the rows of fit, each foretold by trees that have not grown from it. Where the context tells nothing, this is the
-column's own rarity; where it tells much, small deviations are surprises.
+the rows of fit, each foretold by trees that have not grown from it. A column counts as much as its context tells of
+it: its weight is the multiple correlation, the root of the share of its variance that is foretold.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = ["Conditional", "Foretold"]
 LEAST_ROWS = 20
 N_TREES, N_SAMPLES, SAMPLE_SHARE, LEAST_LEAF = 48, 2_000, 0.6, 5
 MAX_BLOCKS = 32
+POWER = 1.5
 MAX_TRIES = 24
 MAX_LEVELS, LEAST_LEVEL = 20, 5
 LEAST_PROBABILITY = 1e-3
@@ -59,15 +60,17 @@ class Block:
     """A forest: columns foretold from a context.
 
     trees : column, cut, left, value of `grow_context_trees`; used_by : (n_trees, n_places) bool
-    scales : one a target, the surprise of its errors; strongest : context columns by use, strongest first
+    scales, weights : one a target, the surprise of its errors and how much it counts, in [0, 1]
+    strongest : context columns by use, strongest first
     """
 
     context: Context
     targets: tuple[Target, ...]
     trees: tuple[Any, ...]
     used_by: Bools
-    scales: tuple[Surprise, ...] = ()
-    strongest: Context = ()
+    scales: tuple[Surprise, ...]
+    weights: tuple[float, ...]
+    strongest: Context
 
     def to_arrays(self) -> dict[str, Any]:
         """Plain arrays and JSON values."""
@@ -77,6 +80,7 @@ class Block:
             "trees": list(self.trees),
             "used_by": self.used_by,
             "scales": [scale.to_arrays() for scale in self.scales],
+            "weights": list(self.weights),
             "strongest": list(self.strongest),
         }
 
@@ -90,19 +94,22 @@ class Block:
         trees = tuple(np.ascontiguousarray(one) for one in arrays["trees"])
         scales = tuple(Surprise.from_arrays(one) for one in arrays["scales"])
         context, strongest = tuple(arrays["context"]), tuple(arrays["strongest"])
-        return cls(context, targets, trees, np.asarray(arrays["used_by"], np.bool_), scales, strongest)
+        weights = tuple(float(one) for one in arrays["weights"])
+        return cls(context, targets, trees, np.asarray(arrays["used_by"], np.bool_), scales, weights, strongest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Foretold:
     """What the contexts say of some rows.
 
-    surprise : (n, n_columns) 0 or more
+    total : (n,) weighted sum of the surprises to the power 1.5, which a few large ones raise more than many small ones
+    surprise : (n, n_columns) weighted, 0 or more
     block : (n, n_columns) index of the block in which that is, -1 = none
     expected : (n, n_numbers, 3) lower end, middle and upper end of what was foretold, in the table's units; NaN where
         no forest foretells the column
     """
 
+    total: Floats
     surprise: Floats
     block: Ints
     expected: Floats
@@ -149,14 +156,17 @@ class Conditional:
         """
         scores = frame.normal_scores(table.numbers)
         inputs = np.ascontiguousarray(_inputs(scores, table).T)
+        total = np.zeros(len(table))
         result = np.zeros((len(table), len(self._is_category)))
         where = np.full(result.shape, -1)
         foretold = np.full((len(table), scores.shape[1], 3), np.nan)
         for place, block in enumerate(self.blocks):
             outputs = predict_columns(inputs, self._is_category, *block.trees, places, block.used_by)
-            for target, scale, part in _parts(block, outputs):
+            for target, scale, weight, part in _parts(block, outputs):
                 errors = _errors(target, part, scores, table)
-                surprise = np.where(np.isnan(errors), -1.0, scale(np.nan_to_num(errors)))
+                surprise = np.where(np.isnan(errors), 0.0, scale(np.nan_to_num(errors)))
+                total += weight * surprise**POWER
+                surprise *= weight
                 more = surprise > result[:, target.column]
                 result[more, target.column] = surprise[more]
                 where[more, target.column] = place
@@ -164,7 +174,7 @@ class Conditional:
                     reach = float(np.quantile(scale.ordered, CENTRAL))
                     ends = part[:, :1] + np.array([-reach, 0.0, reach])
                     foretold[more, target.column] = frame.from_normal_scores(target.column, ends[more])
-        return Foretold(result, where, foretold)
+        return Foretold(total, result, where, foretold)
 
     def to_arrays(self) -> dict[str, Any]:
         """Plain arrays and JSON values."""
@@ -213,15 +223,23 @@ def _grow(
     seeds = random.integers(0, 2**64, N_TREES, dtype=np.uint64)
     n_tries = min(max(1, ceil(len(context) / 2)), MAX_TRIES)
     trees = grow_context_trees(inputs, is_category, context, outputs, rows, seeds, LEAST_LEAF, n_tries)
-    block = Block(tuple(context.tolist()), targets, trees, used_by)
     found = predict_columns(np.ascontiguousarray(inputs.T), is_category, *trees, np.arange(n), used_by)
-    scales = []
+    scales, weights = [], []
     start = 0
     for target in targets:
-        errors = _errors(target, found[:, start : start + target.n_outputs], scores, table)
+        own = slice(start, start + target.n_outputs)
+        errors = _errors(target, found[:, own], scores, table)
         scales.append(Surprise.of(errors[~np.isnan(errors)]))
-        start += target.n_outputs
-    return Block(block.context, targets, trees, used_by, tuple(scales), _strongest(trees[0], context))
+        weights.append(_told(outputs[:, own], found[:, own]))
+        start = own.stop
+    strongest = _strongest(trees[0], context)
+    return Block(tuple(context.tolist()), targets, trees, used_by, tuple(scales), tuple(weights), strongest)
+
+
+def _told(outputs: Any, found: Any) -> float:
+    """In [0, 1]: the root of the share of the outputs' variance that is foretold."""
+    whole = float(((outputs - outputs.mean(axis=0)) ** 2).sum())
+    return max(0.0, 1.0 - float(((outputs - found) ** 2).sum()) / whole) ** 0.5 if whole > 0 else 0.0
 
 
 def _strongest(columns: Any, context: Ints) -> Context:
@@ -277,9 +295,9 @@ def _errors(target: Target, outputs: Any, scores: Floats, table: EncodedTable) -
     return np.asarray(-np.log(np.maximum(probability, 0.0) + LEAST_PROBABILITY))
 
 
-def _parts(block: Block, outputs: Any) -> list[tuple[Target, Surprise, Any]]:
+def _parts(block: Block, outputs: Any) -> list[tuple[Target, Surprise, float, Any]]:
     parts, start = [], 0
-    for target, scale in zip(block.targets, block.scales, strict=True):
-        parts.append((target, scale, outputs[:, start : start + target.n_outputs]))
+    for target, scale, weight in zip(block.targets, block.scales, block.weights, strict=True):
+        parts.append((target, scale, weight, outputs[:, start : start + target.n_outputs]))
         start += target.n_outputs
     return parts

@@ -1,11 +1,12 @@
-"""The default mode of ConOut: one empty context and one context of all other columns for each column.
+"""The default mode of ConOut: contexts from the empty one to that of all other columns.
 
-    excess  =  how odd the row is among all rows (whole.py)  +  2 max(0, how badly its columns are foretold - 3)
+    excess = whole + max(0, copula - 3) + 2 max(0, foretold - 4)
 
-Both terms are on the scale on which half of the rows of fit have 0 and a tenth have more than 1. Columns that do not
-follow from the others are common in honest data, and in many tables they mean nothing; only what is beyond three times
-the reach of the ninth tenth counts, and counts twice. The anomaly score is 1 - p, p the share of the rows of fit with
-at least this excess, continued by an exponential tail.
+`whole` is how odd the row is among all rows (the empty context), `copula` how far its numbers are from their joint
+dependence within its categories, `foretold` how badly each column is foretold by all others. Each is on the scale on
+which half of the rows of fit have 0 and a tenth have more than 1. Rows that break a dependence are common in honest
+data, and in many tables they mean nothing: only what is far beyond the usual reach counts. The anomaly score is 1 - p,
+p the share of the rows of fit with at least this excess, continued by an exponential tail.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from tocsin.detectors.contextual.calibrated.conditional import Conditional
+from tocsin.detectors.contextual.calibrated.conditional import Conditional, Foretold
+from tocsin.detectors.contextual.calibrated.copula import Copula
 from tocsin.detectors.contextual.calibrated.frame import Frame
 from tocsin.detectors.contextual.calibrated.groups import dependent_groups
 from tocsin.detectors.contextual.calibrated.rarity import Rarity
@@ -31,7 +33,7 @@ __all__ = ["CalibratedEngine"]
 
 MAX_POOL = 20_000
 CHUNK = 16_384
-CLAIM_FROM, CLAIM_WEIGHT = 3.0, 2.0
+COPULA_FROM, FORETOLD_FROM, FORETOLD_WEIGHT = 3.0, 4.0, 2.0
 MOST = 1.0 - 2.0**-53
 N_BEST = 3
 """Columns that are explained by contexts of their own."""
@@ -65,21 +67,24 @@ class CalibratedEngine:
         self._keys, self._key_places = keys[order], order
         self._compares_all = self._given is None or () in self._given
         self._groups = dependent_groups(effect_sizes(column_scores(pool, random)))
-        self._frame = Frame.of(pool.numbers)
+        self._frame = Frame.of(_numbers(pool))
         self._rarity = Rarity.of(pool, schema)
-        self._whole = WholeViews.fit(_numbers(pool), random)
+        self._whole = WholeViews.fit(self._frame, _numbers(pool), random)
+        self._copula = Copula.fit(self._scores(pool), pool.codes) if pool.numbers.shape[1] else None
         self._conditional = Conditional.fit(pool, self._frame, self._given, random, self._n_threads)
-        whole, foretold = self._views(pool)
-        self._scales = Excess.of(whole), Excess.of(foretold)
-        self._tail = Surprise.of(self._parts(whole, foretold).sum(axis=1))
+        views = self._views(pool, self._conditional.foretell(pool, self._frame, np.arange(len(pool))))
+        self._scales = tuple(Excess.of(view) for view in views.T)
+        self._tail = Surprise.of(self._parts(views).sum(axis=1))
         return self
 
     def anomaly_score(self, table: EncodedTable) -> Floats:
         starts = range(0, len(table), CHUNK)
 
         def score(start: int) -> Floats:
-            parts = self._parts(*self._views(table.take(slice(start, start + CHUNK))))
-            return np.minimum(-np.expm1(-self._tail(parts.sum(axis=1))), MOST)
+            part = table.take(slice(start, start + CHUNK))
+            foretold = self._conditional.foretell(part, self._frame, self._places(part))
+            excess = self._parts(self._views(part, foretold)).sum(axis=1)
+            return np.minimum(-np.expm1(-self._tail(excess)), MOST)
 
         with ThreadPoolExecutor(self._n_threads) as pool:
             return np.concatenate([np.empty(0), *pool.map(score, starts)])
@@ -87,13 +92,15 @@ class CalibratedEngine:
     def winning(self, table: EncodedTable) -> Winning:
         n, n_columns = len(table), table.numbers.shape[1] + table.codes.shape[1]
         foretold = self._conditional.foretell(table, self._frame, self._places(table), expected=True)
-        whole = self._whole.surprise(_numbers(table)) if self._compares_all else np.zeros(n)
-        parts = np.maximum(self._parts(whole, foretold.surprise.sum(axis=1)), 0.0)
-        parts[parts.sum(axis=1) == 0, 0 if self._compares_all else 1] = 1.0
+        parts = np.maximum(self._parts(self._views(table, foretold)), 0.0)
+        parts[parts.sum(axis=1) == 0, 0 if self._compares_all else 2] = 1.0
         parts /= parts.sum(axis=1, keepdims=True)
         shares = np.zeros((n, 1 + N_BEST, n_columns))
-        shares[:, 0] = parts[:, :1] * _shared(self._rarity.surprise(table, self._frame))
-        by_context = parts[:, 1:] * _shared(foretold.surprise)
+        shares[:, 0] = parts[:, :1] * _shared(self._rarity.surprise(table, self._frame), 1.0)
+        by_context = parts[:, 2:] * _shared(foretold.surprise, 1.0)
+        if self._copula is not None:
+            numbers = self._copula.alone(self._scores(table), table.codes)
+            by_context[:, : numbers.shape[1]] += parts[:, 1:2] * _shared(numbers, 3.0)
         places = np.full((n, 1 + N_BEST), -1)
         places[parts[:, 0] > 0, 0] = 0
         best = np.argsort(-by_context, axis=1, kind="stable")[:, :N_BEST]
@@ -116,6 +123,7 @@ class CalibratedEngine:
             "frame": self._frame.to_arrays(),
             "rarity": self._rarity.to_arrays(),
             "whole": self._whole.to_arrays(),
+            "copula": None if self._copula is None else self._copula.to_arrays(),
             "conditional": self._conditional.to_arrays(),
             "scales": [[scale.middle, scale.width] for scale in self._scales],
             "tail": self._tail.to_arrays(),
@@ -130,23 +138,33 @@ class CalibratedEngine:
         self._frame = Frame.from_arrays(state["frame"])
         self._rarity = Rarity.from_arrays(state["rarity"])
         self._whole = WholeViews.from_arrays(state["whole"])
+        self._copula = None if state["copula"] is None else Copula.from_arrays(state["copula"])
         self._conditional = Conditional.from_arrays(state["conditional"])
-        self._scales = Excess(*state["scales"][0]), Excess(*state["scales"][1])
+        self._scales = tuple(Excess(*scale) for scale in state["scales"])
         self._tail = Surprise.from_arrays(state["tail"])
         return self
 
-    def _views(self, table: EncodedTable) -> tuple[Floats, Floats]:
-        """Surprise among all rows, and of all columns by their contexts, summed: each (n,)."""
-        whole = self._whole.surprise(_numbers(table)) if self._compares_all else np.zeros(len(table))
-        foretold = self._conditional.foretell(table, self._frame, self._places(table))
-        return whole, np.asarray(foretold.surprise.sum(axis=1))
-
-    def _parts(self, whole: Floats, foretold: Floats) -> Floats:
-        """(n, 2) what the empty context and the other contexts add to the excess."""
-        conditional = self._scales[1](foretold)
+    def _views(self, table: EncodedTable, foretold: Foretold) -> Floats:
+        """(n, 3) whole, copula, foretold, each on its own scale; 0 for what is not looked at."""
+        views = np.zeros((len(table), 3))
+        views[:, 2] = foretold.total
         if self._compares_all:
-            conditional = CLAIM_WEIGHT * np.maximum(conditional - CLAIM_FROM, 0.0)
-        return np.column_stack([self._scales[0](whole), conditional])
+            views[:, 0] = self._whole.surprise(self._frame, _numbers(table))
+            if self._copula is not None:
+                views[:, 1] = self._copula.distance(self._scores(table), table.codes)
+        return views
+
+    def _parts(self, views: Floats) -> Floats:
+        """(n, 3) what each view adds to the excess."""
+        whole, copula, foretold = (scale(view) for scale, view in zip(self._scales, views.T, strict=True))
+        if not self._compares_all:
+            return np.column_stack([np.zeros_like(whole), np.zeros_like(whole), foretold])
+        claim = FORETOLD_WEIGHT * np.maximum(foretold - FORETOLD_FROM, 0.0)
+        return np.column_stack([whole, np.maximum(copula - COPULA_FROM, 0.0), claim])
+
+    def _scores(self, table: EncodedTable) -> Floats:
+        """(n, n_numbers) normal scores, that of the median for missing numbers."""
+        return self._frame.prepare(table.numbers)[1]
 
     def _places(self, table: EncodedTable) -> Ints:
         """(n,) the place of each row among the rows of fit, -1 = none."""
@@ -163,9 +181,9 @@ def _numbers(table: EncodedTable) -> Floats:
     return table.numbers if table.numbers.shape[1] else table.codes.astype(np.float64)
 
 
-def _shared(surprise: Floats) -> Floats:
-    """(n, n_columns) surprises of columns as parts of 1: squares of what is above the mean of an honest column."""
-    excess = np.maximum(surprise - 1.0, 0.0) ** 2
+def _shared(surprise: Floats, usual: float) -> Floats:
+    """(n, n_columns) surprises of columns as parts of 1: squares of what is above the usual."""
+    excess = np.maximum(surprise - usual, 0.0) ** 2
     none = excess.sum(axis=1) == 0
     excess[none] = surprise[none] + 1e-12
     return np.asarray(excess / excess.sum(axis=1, keepdims=True))

@@ -1,11 +1,11 @@
 """The empty context: how odd a row is among all rows, by several views of its numbers.
 
-* density forest: isolation trees whose leaves say how thin they are (log of the share of the volume over the share of
-  the rows), after Ting et al., "Mass estimation" (2013), and isotree's density metric;
-* quantile forest: an isolation forest (Liu, Ting and Zhou 2008) on the columns' normal scores, which heavy tails
-  do not dominate;
-* core: Mahalanobis distance from the densest half (Rousseeuw and Van Driessen's concentration steps, 1999);
-* peers: mean distance to the nearest row of many small samples (Sugiyama and Borgwardt 2013), tails drawn in by asinh.
+* density: isolation trees whose leaves say how thin they are (log of a leaf's share of the rows over its share of the
+  volume; after Ting et al., "Mass estimation", 2013, and isotree's density metric);
+* oblique density: the same on random sums of two columns in robust scales, which sees thin places between columns;
+* oblique isolation: path lengths (Liu, Ting and Zhou 2008; Hariri et al. 2019) on random sums of two columns' normal
+  scores, which heavy tails do not dominate;
+* core: distance from the densest half of the rows (the concentration steps of Rousseeuw and Van Driessen 1999).
 
 No view is best for every table. A view is trusted as far as the others confirm it: its weight is a power of the mean
 correlation of its upper tenth with theirs, which needs no label.
@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tocsin.detectors.contextual.calibrated.core import Core
 from tocsin.detectors.contextual.calibrated.frame import Frame
 from tocsin.detectors.contextual.calibrated.surprise import Surprise
 from tocsin.detectors.contextual.isolation_forest import average_path_length, standardisation, standardised
@@ -27,10 +28,9 @@ from tocsin.model import Floats
 __all__ = ["WholeViews"]
 
 N_TREES, N_SAMPLES, DEPTH = 200, 256, 8
-CORE_SHARE, N_STEPS, RIDGE, FURTHEST = 0.5, 6, 1e-3, 1e3
-N_DRAWS, DRAW = 50, 16
+PAIRS_A_COLUMN, MAX_PAIRS = 4, 60
+CORE_SHARE, CORE_RIDGE, FURTHEST = 0.5, 1e-3, 1e3
 UPPER_SHARE, TRUST_POWER, LEAST_TRUST = 0.1, 8.0, 1e-3
-CHUNK = 8_192
 
 
 class Forest:
@@ -77,117 +77,78 @@ def _thickness(mass: Floats, share: Any) -> Any:
     return (np.log(np.maximum(mass, 1e-12)) - log_volume).astype(np.float32)
 
 
-class Core:
-    """Squared Mahalanobis distance from the densest half of the rows."""
-
-    def __init__(self, mean: Floats, whiten: Floats) -> None:
-        self._mean, self._whiten = mean, whiten
-
-    @classmethod
-    def of(cls, scaled: Floats) -> Self:
-        scaled = np.clip(scaled, -FURTHEST, FURTHEST)
-        n, n_columns = scaled.shape
-        size = max(int(CORE_SHARE * n), min(n, n_columns + 2))
-        inside = np.arange(n)
-        for _ in range(N_STEPS):
-            mean = scaled[inside].mean(axis=0)
-            covariance = (
-                np.cov(scaled[inside].T).reshape(n_columns, n_columns) if len(inside) > 1 else np.eye(n_columns)
-            )
-            values, vectors = np.linalg.eigh(covariance)
-            values = np.maximum(values, 0.0)
-            values += RIDGE * values.mean() if values.mean() > 0 else 1.0
-            found = cls(mean, vectors / np.sqrt(values))
-            inside = np.argpartition(found(scaled), size - 1)[:size]
-        return found
-
-    def __call__(self, scaled: Floats) -> Floats:
-        return np.asarray((((np.clip(scaled, -FURTHEST, FURTHEST) - self._mean) @ self._whiten) ** 2).sum(axis=1))
-
-    def to_arrays(self) -> list[Any]:
-        return [self._mean, self._whiten]
-
-
-class Peers:
-    """Mean distance to the nearest row of small samples."""
-
-    def __init__(self, samples: Floats) -> None:
-        self._samples = samples  # (n_draws, draw, n_columns)
-
-    @classmethod
-    def draw(cls, scaled: Floats, random: np.random.Generator) -> Self:
-        n = len(scaled)
-        size = min(DRAW, max(1, n // 2))
-        return cls(np.stack([np.arcsinh(scaled[random.choice(n, size, replace=False)]) for _ in range(N_DRAWS)]))
-
-    def __call__(self, scaled: Floats) -> Floats:
-        drawn_in = np.arcsinh(scaled)
-        n_draws, size, n_columns = self._samples.shape
-        flat = self._samples.reshape(-1, n_columns)
-        squared = (drawn_in**2).sum(axis=1)[:, None] - 2.0 * drawn_in @ flat.T + (flat**2).sum(axis=1)
-        nearest = squared.reshape(-1, n_draws, size).min(axis=2)
-        return np.asarray(np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1))
-
-    def to_arrays(self) -> list[Any]:
-        return [self._samples]
-
-
 class WholeViews:
     """All views together: `surprise` is their weighted mean surprise.
 
     weights : (n_views,) trust in each view, summing to 1
     """
 
-    def __init__(self, views: tuple[Any, ...], scales: tuple[Surprise, ...], weights: Floats, frame: Frame) -> None:
-        self._views, self._scales, self._frame = views, scales, frame
+    def __init__(
+        self, views: tuple[Any, ...], pairs: tuple[Floats, Floats], scales: tuple[Surprise, ...], weights: Floats
+    ) -> None:
+        self._views, self._pairs, self._scales = views, pairs, scales
         self.weights = weights
 
     @classmethod
-    def fit(cls, numbers: Floats, random: np.random.Generator) -> Self:
+    def fit(cls, frame: Frame, numbers: Floats, random: np.random.Generator) -> Self:
         """Learn from (n, n_numbers) rows, NaN = missing."""
-        frame = Frame.of(numbers)
         raw, normal, scaled = frame.prepare(numbers)
+        scaled = np.clip(scaled, -FURTHEST, FURTHEST)
+        pairs = random_pairs(numbers.shape[1], random), random_pairs(numbers.shape[1], random)
         views = (
             Forest.grow(raw, True, random),
-            Forest.grow(normal, False, random),
-            Core.of(scaled),
-            Peers.draw(scaled, random),
+            Forest.grow(scaled @ pairs[0], True, random),
+            Forest.grow(normal @ pairs[1], False, random),
+            Core.of(scaled, CORE_SHARE, CORE_RIDGE),
         )
-        values = _view_values(views, raw, normal, scaled)
+        values = _view_values(views, pairs, raw, normal, scaled)
         scales = tuple(Surprise.of(column) for column in values.T)
         surprise = np.column_stack([scale(column) for scale, column in zip(scales, values.T, strict=True)])
-        return cls(views, scales, trust(surprise), frame)
+        return cls(views, pairs, scales, trust(surprise))
 
-    def surprise(self, numbers: Floats) -> Floats:
+    def surprise(self, frame: Frame, numbers: Floats) -> Floats:
         """(n,) 0 or more."""
-        result = np.empty(len(numbers))
-        for start in range(0, len(numbers), CHUNK):
-            values = _view_values(self._views, *self._frame.prepare(numbers[start : start + CHUNK]))
-            parts = [scale(column) for scale, column in zip(self._scales, values.T, strict=True)]
-            result[start : start + CHUNK] = np.column_stack(parts) @ self.weights
-        return result
+        raw, normal, scaled = frame.prepare(numbers)
+        values = _view_values(self._views, self._pairs, raw, normal, np.clip(scaled, -FURTHEST, FURTHEST))
+        parts = [scale(column) for scale, column in zip(self._scales, values.T, strict=True)]
+        return np.asarray(np.column_stack(parts) @ self.weights)
 
     def to_arrays(self) -> dict[str, Any]:
         """Plain arrays."""
         return {
             "views": [view.to_arrays() for view in self._views],
+            "pairs": list(self._pairs),
             "scales": [scale.to_arrays() for scale in self._scales],
             "weights": self.weights,
-            "frame": self._frame.to_arrays(),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """The views of a `to_arrays`."""
-        density, quantile, core, peers = ([np.ascontiguousarray(one) for one in view] for view in arrays["views"])
-        views = Forest(tuple(density)), Forest(tuple(quantile)), Core(*core), Peers(*peers)
+        *forests, core = ([np.ascontiguousarray(one) for one in view] for view in arrays["views"])
+        views = (*(Forest(tuple(forest)) for forest in forests), Core(*core))
         scales = tuple(Surprise.from_arrays(scale) for scale in arrays["scales"])
-        return cls(views, scales, np.asarray(arrays["weights"], np.float64), Frame.from_arrays(arrays["frame"]))
+        first, second = (np.asarray(one, np.float64) for one in arrays["pairs"])
+        return cls(views, (first, second), scales, np.asarray(arrays["weights"], np.float64))
 
 
-def _view_values(views: tuple[Any, ...], raw: Floats, normal: Floats, scaled: Floats) -> Floats:
-    density, quantile, core, peers = views
-    return np.column_stack([density(raw), quantile(normal), core(scaled), peers(scaled)])
+def _view_values(
+    views: tuple[Any, ...], pairs: tuple[Floats, Floats], raw: Floats, normal: Floats, scaled: Floats
+) -> Floats:
+    density, oblique_density, oblique_isolation, core = views
+    return np.column_stack(
+        [density(raw), oblique_density(scaled @ pairs[0]), oblique_isolation(normal @ pairs[1]), core(scaled)]
+    )
+
+
+def random_pairs(n_columns: int, random: np.random.Generator) -> Floats:
+    """(n_columns, n_pairs) weights of random sums of two columns; of one column, the column."""
+    if n_columns < 2:
+        return np.ones((n_columns, 1))
+    weights = np.zeros((n_columns, min(PAIRS_A_COLUMN * n_columns, MAX_PAIRS)))
+    for k in range(weights.shape[1]):
+        weights[random.choice(n_columns, 2, replace=False), k] = random.normal(size=2)
+    return weights
 
 
 def trust(surprise: Floats) -> Floats:
