@@ -11,6 +11,9 @@ from tocsin.model import Floats
 
 __all__ = ["Scaling", "Singles"]
 
+LEAST = 1e-300
+"""A deviation below this has no reciprocal."""
+
 Singles = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -33,7 +36,7 @@ class Scaling:
                 unit = known / size  # squares of the largest numbers would overflow
                 deviation = unit.std()
                 centre[j] = unit.mean() * size
-                scale[j] = 1.0 / (deviation * size) if deviation > 1e-12 else 0.0
+                scale[j] = 1.0 / (deviation * size) if deviation > 1e-12 and deviation * size > LEAST else 0.0
                 middle[j] = (np.median(unit) - unit.mean()) / deviation if deviation > 1e-12 else 0.0
         return cls(centre, scale, middle)
 
