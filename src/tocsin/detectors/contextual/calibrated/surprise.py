@@ -1,14 +1,14 @@
 """How surprising a value is beside those of the table of fit: the common scale of all views.
 
 A surprise is -log of the share of rows with a value at least as high (Fisher's scale: views add up). Within the values
-of fit it is their empirical distribution, ties sharing one rank; above the largest it goes on as an exponential tail,
-so that no two extremes tie.
+of fit it is their empirical distribution, ties sharing one rank and others interpolated; above the largest it goes on
+as an exponential tail, so that no two extremes tie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,8 @@ __all__ = ["Excess", "Surprise"]
 
 TAIL_SHARE = 0.02
 LEAST_TAIL = 5
+SAME, BEYOND = 1e-11, 1e-6
+"""Values this near to one another, relative to their size, are one; what is beyond a tied maximum is beyond all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,25 +29,45 @@ class Surprise:
 
     ordered : (n,) the values of fit, ascending
     slope : how much the surprise grows a unit above the largest of them
+    at, rank : (n_knots,) ranks between which others are interpolated: a value that is off by a rounding error, as when
+        a row is scored among others than before, has nearly the rank of its own
     """
 
     ordered: Floats
     slope: float
+    at: Floats = field(init=False, repr=False)
+    rank: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        n, size = len(self.ordered), np.abs(self.ordered)
+        size = np.maximum(size, np.median(size))
+        starts = np.flatnonzero(np.append(True, np.diff(self.ordered) > SAME * size[1:]))
+        ends = np.append(starts[1:], n)
+        middle = 0.5 * (starts + ends + 1)
+        keep = np.unique(np.concatenate([starts, ends - 1]))
+        at, rank = self.ordered[keep], middle[np.searchsorted(starts, keep, "right") - 1]
+        if middle[-1] < n:  # ties share the middle of their ranks: what is above them is above all
+            at, rank = np.append(at, at[-1] + BEYOND * (size[-1] or 1.0)), np.append(rank, n + 0.5)
+        object.__setattr__(self, "at", at)
+        object.__setattr__(self, "rank", rank)
 
     @classmethod
     def of(cls, values: Floats) -> Self:
         """Of the values of the rows of fit; at least one."""
         ordered = np.sort(values)
         n_tail = min(max(LEAST_TAIL, int(TAIL_SHARE * len(ordered))), len(ordered) - 1)
-        excess = float((ordered[-n_tail:] - ordered[-n_tail - 1]).mean()) if n_tail > 0 else 0.0
-        return cls(ordered, 1.0 / excess if excess > 0 else 0.0)
+        widths = (
+            float((ordered[-n_tail:] - ordered[-n_tail - 1]).mean()) if n_tail > 0 else 0.0,
+            float((ordered[-1] - ordered).mean()),
+            abs(float(ordered[-1])),
+            1.0,
+        )
+        return cls(ordered, 1.0 / next(width for width in widths if width > SAME * widths[2]))
 
     def __call__(self, values: Floats) -> Floats:
         """(n,) 0 or more: -log of the share of rows of fit at or above each value."""
         n = len(self.ordered)
-        below = np.searchsorted(self.ordered, values, "left")
-        up_to = np.searchsorted(self.ordered, values, "right")
-        rank = 0.5 * (below + up_to + 1)  # between 0.5 (below all) and n + 0.5 (above all); ties in the middle
+        rank = np.interp(values, self.at, self.rank)
         beyond = np.maximum(values - self.ordered[-1], 0.0) * self.slope
         return np.asarray(-np.log(np.minimum((n - rank + 1.0) / n, 1.0)) + np.minimum(beyond, 300.0))
 

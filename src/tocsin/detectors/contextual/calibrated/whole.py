@@ -1,10 +1,9 @@
-"""The empty context: how odd a row is among all rows, by several views of its numbers.
+"""The empty context: how odd a row is among all rows, by three views of its numbers.
 
 * density: isolation trees whose leaves say how thin they are (log of a leaf's share of the rows over its share of the
   volume; after Ting et al., "Mass estimation", 2013, and isotree's density metric);
-* oblique density: the same on random sums of two columns in robust scales, which sees thin places between columns;
-* oblique isolation: path lengths (Liu, Ting and Zhou 2008; Hariri et al. 2019) on random sums of two columns' normal
-  scores, which heavy tails do not dominate;
+* isolation: path lengths (Liu, Ting and Zhou 2008) on the columns' normal scores, which heavy tails do not dominate, in
+  trees of few rows, which see the outskirts of the whole rather than those of its clusters;
 * core: distance from the densest half of the rows (the concentration steps of Rousseeuw and Van Driessen 1999).
 
 No view is best for every table. A view is trusted as far as the others confirm it: its weight is a power of the mean
@@ -14,6 +13,7 @@ correlation of its upper tenth with theirs, which needs no label.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil, log2
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +27,8 @@ from tocsin.model import Floats
 
 __all__ = ["WholeViews"]
 
-N_TREES, N_SAMPLES, DEPTH = 200, 256, 8
-PAIRS_A_COLUMN, MAX_PAIRS = 4, 60
+N_TREES = 200
+DENSITY_SAMPLES, ISOLATION_SAMPLES = 256, 64
 CORE_SHARE, CORE_RIDGE, FURTHEST = 0.5, 1e-3, 1e3
 UPPER_SHARE, TRUST_POWER, LEAST_TRUST = 0.1, 8.0, 1e-3
 
@@ -40,10 +40,11 @@ class Forest:
         self._arrays = arrays
 
     @classmethod
-    def grow(cls, numbers: Floats, density: bool, random: np.random.Generator) -> Self:
+    def grow(cls, numbers: Floats, n_samples: int, density: bool, random: np.random.Generator) -> Self:
+        """Grow from (n, n_numbers) rows without NaN, at most `n_samples` a tree."""
         n = len(numbers)
-        n_samples = min(N_SAMPLES, n)
-        depth = DEPTH if density else max(1, int(np.ceil(np.log2(n_samples))))
+        n_samples = min(n_samples, n)
+        depth = max(1, ceil(log2(n_samples)))
         rows = np.stack([random.choice(n, n_samples, replace=False) for _ in range(N_TREES)])
         seeds = random.integers(0, 2**64, N_TREES, dtype=np.uint64)
         centre, scale = standardisation(numbers)
@@ -83,33 +84,27 @@ class WholeViews:
     weights : (n_views,) trust in each view, summing to 1
     """
 
-    def __init__(
-        self, views: tuple[Any, ...], pairs: tuple[Floats, Floats], scales: tuple[Surprise, ...], weights: Floats
-    ) -> None:
-        self._views, self._pairs, self._scales = views, pairs, scales
+    def __init__(self, views: tuple[Any, ...], scales: tuple[Surprise, ...], weights: Floats) -> None:
+        self._views, self._scales = views, scales
         self.weights = weights
 
     @classmethod
     def fit(cls, frame: Frame, numbers: Floats, random: np.random.Generator) -> Self:
         """Learn from (n, n_numbers) rows, NaN = missing."""
         raw, normal, scaled = frame.prepare(numbers)
-        scaled = np.clip(scaled, -FURTHEST, FURTHEST)
-        pairs = random_pairs(numbers.shape[1], random), random_pairs(numbers.shape[1], random)
         views = (
-            Forest.grow(raw, True, random),
-            Forest.grow(scaled @ pairs[0], True, random),
-            Forest.grow(normal @ pairs[1], False, random),
-            Core.of(scaled, CORE_SHARE, CORE_RIDGE),
+            Forest.grow(raw, DENSITY_SAMPLES, True, random),
+            Forest.grow(normal, ISOLATION_SAMPLES, False, random),
+            Core.of(np.clip(scaled, -FURTHEST, FURTHEST), CORE_SHARE, CORE_RIDGE),
         )
-        values = _view_values(views, pairs, raw, normal, scaled)
+        values = _view_values(views, raw, normal, scaled)
         scales = tuple(Surprise.of(column) for column in values.T)
         surprise = np.column_stack([scale(column) for scale, column in zip(scales, values.T, strict=True)])
-        return cls(views, pairs, scales, trust(surprise))
+        return cls(views, scales, trust(surprise))
 
     def surprise(self, frame: Frame, numbers: Floats) -> Floats:
         """(n,) 0 or more."""
-        raw, normal, scaled = frame.prepare(numbers)
-        values = _view_values(self._views, self._pairs, raw, normal, np.clip(scaled, -FURTHEST, FURTHEST))
+        values = _view_values(self._views, *frame.prepare(numbers))
         parts = [scale(column) for scale, column in zip(self._scales, values.T, strict=True)]
         return np.asarray(np.column_stack(parts) @ self.weights)
 
@@ -117,7 +112,6 @@ class WholeViews:
         """Plain arrays."""
         return {
             "views": [view.to_arrays() for view in self._views],
-            "pairs": list(self._pairs),
             "scales": [scale.to_arrays() for scale in self._scales],
             "weights": self.weights,
         }
@@ -125,30 +119,16 @@ class WholeViews:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """The views of a `to_arrays`."""
-        *forests, core = ([np.ascontiguousarray(one) for one in view] for view in arrays["views"])
-        views = (*(Forest(tuple(forest)) for forest in forests), Core(*core))
+        density, isolation, core = ([np.ascontiguousarray(one) for one in view] for view in arrays["views"])
+        views = Forest(tuple(density)), Forest(tuple(isolation)), Core(*core)
         scales = tuple(Surprise.from_arrays(scale) for scale in arrays["scales"])
-        first, second = (np.asarray(one, np.float64) for one in arrays["pairs"])
-        return cls(views, (first, second), scales, np.asarray(arrays["weights"], np.float64))
+        return cls(views, scales, np.asarray(arrays["weights"], np.float64))
 
 
-def _view_values(
-    views: tuple[Any, ...], pairs: tuple[Floats, Floats], raw: Floats, normal: Floats, scaled: Floats
-) -> Floats:
-    density, oblique_density, oblique_isolation, core = views
-    return np.column_stack(
-        [density(raw), oblique_density(scaled @ pairs[0]), oblique_isolation(normal @ pairs[1]), core(scaled)]
-    )
-
-
-def random_pairs(n_columns: int, random: np.random.Generator) -> Floats:
-    """(n_columns, n_pairs) weights of random sums of two columns; of one column, the column."""
-    if n_columns < 2:
-        return np.ones((n_columns, 1))
-    weights = np.zeros((n_columns, min(PAIRS_A_COLUMN * n_columns, MAX_PAIRS)))
-    for k in range(weights.shape[1]):
-        weights[random.choice(n_columns, 2, replace=False), k] = random.normal(size=2)
-    return weights
+def _view_values(views: tuple[Any, ...], raw: Floats, normal: Floats, scaled: Floats) -> Floats:
+    """(n, n_views) higher is odder."""
+    density, isolation, core = views
+    return np.column_stack([density(raw), isolation(normal), core(np.clip(scaled, -FURTHEST, FURTHEST))])
 
 
 def trust(surprise: Floats) -> Floats:
