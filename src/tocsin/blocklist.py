@@ -16,14 +16,13 @@ from pathlib import Path
 
 from tocsin.config import ContextualMonitorSettings, Settings
 from tocsin.errors import ConfigError, InputError
+from tocsin.formatting import spreadsheet_text
 from tocsin.model import Anomaly, Incident, Verdict
 from tocsin.store import Store
 
-__all__ = ["BlockedEntity", "blocklist", "render_blocklist", "write_blocklist"]
+__all__ = ["BlockedEntity", "blocklist", "render_blocklist", "spreadsheet_cell", "write_blocklist"]
 
 CLEARED = (Verdict.NOT_RELEVANT, Verdict.EXPECTED)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-"""What a spreadsheet would take for the beginning of a formula or a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def render_blocklist(entities: Sequence[BlockedEntity], form: str) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(BlockedEntity.__dataclass_fields__)
     for record in records:
-        writer.writerow([_cell(value) if isinstance(value, str) else value for value in record.values()])
+        writer.writerow([spreadsheet_text(value) if isinstance(value, str) else value for value in record.values()])
     return text.getvalue()
 
 
@@ -119,7 +118,3 @@ def write_blocklist(entities: Sequence[BlockedEntity], file: Path) -> None:
     unfinished = file.with_name(f".{file.name}.partial")
     unfinished.write_text(render_blocklist(entities, form), encoding="utf-8", newline="", errors="backslashreplace")
     unfinished.replace(file)
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -27,6 +27,7 @@ __all__ = [
     "format_window",
     "make_visible",
     "shorten",
+    "spreadsheet_text",
 ]
 
 NOTHING = "–"
@@ -37,6 +38,8 @@ _PLAIN_LIMIT = 9_999.5
 """Below this a number is written out, above it shortened: 9,870 but 12.4k."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""What a spreadsheet takes for the beginning of a formula or a command."""
 _JOINERS = "\u200c\u200d"
 _WHITE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
@@ -241,6 +244,11 @@ def shorten(text: str, limit: int = 80) -> str:
     while end > limit // 2 and (text[end] in _JOINERS or text[end - 1] in _JOINERS or unicodedata.combining(text[end])):
         end -= 1
     return text[:end].rstrip() + "…"
+
+
+def spreadsheet_text(text: str) -> str:
+    """The text of a CSV cell: one that a spreadsheet would run as a formula begins with an apostrophe."""
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
 def _visible_character(character: str) -> str:

@@ -1,7 +1,8 @@
 """Anomalies of nested slices and neighbouring windows -> one incident (open, update, close, retract)."""
 
 from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence, number
-from tocsin.incidents.entities import Indicator, OddEntity, describe_entity
+from tocsin.incidents.entities import Indicator, OddEntity, describe_entity, describe_indicator
+from tocsin.incidents.evidence import indicators_of
 from tocsin.incidents.fold import Cause, find_causes
 from tocsin.incidents.lifecycle import Advance, advance
 
@@ -15,7 +16,9 @@ __all__ = [
     "describe_anomaly",
     "describe_cause",
     "describe_entity",
+    "describe_indicator",
     "describe_silence",
     "find_causes",
+    "indicators_of",
     "number",
 ]

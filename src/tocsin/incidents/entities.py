@@ -10,7 +10,7 @@ from tocsin.formatting import format_count, format_ratio, format_slice
 from tocsin.incidents.describe import Sighting, number
 from tocsin.model import Anomaly, Direction, Slice, Window
 
-__all__ = ["Indicator", "OddEntity", "describe_entity"]
+__all__ = ["Indicator", "OddEntity", "describe_entity", "describe_indicator"]
 
 KIND = "contextual"
 HIGH_SCORE, MEDIUM_SCORE = 0.999, 0.99
@@ -69,7 +69,7 @@ def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anoma
         direction=Direction.NONE,
         severity=_severity(odd.score),
         stake=odd.stake,
-        headline=f"{format_slice(odd.part)}: {_sentence(odd.part, lead) if lead else 'odd among all'}",
+        headline=f"{format_slice(odd.part)}: {describe_indicator(odd.part.items[0][0], lead) if lead else 'odd among all'}",
         anomaly_ids=(anomaly.id,),
         kind=KIND,
         kpi=anomaly.kpi,
@@ -112,9 +112,14 @@ def _json(indicator: Indicator) -> dict[str, Any]:
     return {name: number(value) if isinstance(value, float) else value for name, value in asdict(indicator).items()}
 
 
-def _sentence(part: Slice, indicator: Indicator) -> str:
-    """ "clicks per visitor 0.31 where the 214 publishers with country = DE have 0.03 (0.02 to 0.05)"."""
-    entity = part.items[0][0]
+def describe_indicator(entity: str, indicator: Indicator) -> str:
+    """ "clicks per visitor 0.31 where the 214 publishers with country = DE have 0.03 (0.02 to 0.05)".
+
+    Parameters
+    ----------
+    entity : str
+        What the peers are, one of them: "publisher".
+    """
     others = f"{entity}s" if entity.isalpha() else "others"
     alike = f"the {indicator.n_peers:,} {others} with {indicator.population}"
     peers = alike if indicator.context else f"all {indicator.n_peers:,} {others}"
@@ -123,7 +128,7 @@ def _sentence(part: Slice, indicator: Indicator) -> str:
 
 def _reasons(odd: OddEntity) -> list[str]:
     reasons = [
-        f"{_sentence(odd.part, indicator)}: {format_ratio(indicator.share)} of the score."
+        f"{describe_indicator(odd.part.items[0][0], indicator)}: {format_ratio(indicator.share)} of the score."
         for indicator in odd.indicators
     ]
     if odd.indicators and odd.indicators[0].peers:

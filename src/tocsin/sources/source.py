@@ -48,6 +48,11 @@ class OpenTable:
         with engine_errors(self.name, self._engine.secrets):
             return describe_table(self._engine.table, self._rows)
 
+    def batches(self) -> Iterator[Any]:
+        """All rows as pyarrow record batches, those of files in their order; raises `SourceError`."""
+        with engine_errors(self.name, self._engine.secrets):
+            yield from self._batches(self._engine.table)
+
     def _batches(self, expression: Any, query: FactsQuery | None = None) -> Iterator[Any]:
         sql = compile_expression(expression, self._engine.compiler, query)
         return self._engine.run(sql, expression)

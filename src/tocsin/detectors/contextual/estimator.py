@@ -92,6 +92,11 @@ class TableDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._surprise(self._encode(X))
 
+    def score_encoded(self, table: EncodedTable) -> Floats:
+        """(n,) the anomaly scores of a table that `schema_.encode` gave."""
+        check_is_fitted(self)
+        return self._surprise(table)
+
     def score_samples(self, X: Any) -> Floats:
         """(n,) -anomaly_score: lower is more anomalous, as in scikit-learn."""
         return -self.anomaly_score(X)

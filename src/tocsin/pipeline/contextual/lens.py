@@ -18,9 +18,8 @@ from tocsin.config import ContextualMonitorSettings
 from tocsin.detectors import detector_class
 from tocsin.errors import ConfigError, InputError, nearest
 from tocsin.formatting import format_count
-from tocsin.incidents import Indicator, OddEntity, describe_entity, describe_silence
+from tocsin.incidents import Indicator, OddEntity, describe_entity, describe_silence, indicators_of
 from tocsin.model import EntityTable, Floats, Ints, RunStatus, Slice
-from tocsin.pipeline.contextual.evidence import indicators_of
 from tocsin.pipeline.contextual.turnover import Turnover
 from tocsin.pipeline.lens import Confirmed, Found
 from tocsin.sources import EntityQuery, Source

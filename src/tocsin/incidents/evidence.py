@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tocsin.formatting import make_visible, shorten
-from tocsin.incidents import Indicator
+from tocsin.incidents.entities import Indicator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["indicators_of"]
 
