@@ -1,12 +1,14 @@
 """The default mode of ConOut: contexts from the empty one to that of all other columns.
 
-    excess = whole + max(0, copula - 3) + 2 max(0, foretold - 4)
+    excess = whole + max(0, copula - 3) + 4 (1 - exp(-max(0, foretold - 3)))
 
 `whole` is how odd the row is among all rows (the empty context), `copula` how far its numbers are from their joint
 dependence within its categories, `foretold` how badly each column is foretold by all others. Each is on the scale on
-which half of the rows of fit have 0 and a tenth have more than 1. Rows that break a dependence are common in honest
-data, and in many tables they mean nothing: only what is far beyond the usual reach counts. The anomaly score is 1 - p,
-p the share of the rows of fit with at least this excess, continued by an exponential tail.
+which half of the rows of fit have 0 and a tenth have more than 1; that of `foretold` is taken among rows as odd as this
+one, for where rows are thin every column is foretold worse. Rows that break a dependence are common in honest data, and
+in many tables they mean nothing: only what is far beyond the usual reach counts, and no more than a row counts that is
+extreme among all. The anomaly score is 1 - p, p the share of the rows of fit with at least this excess, continued by an
+exponential tail.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tocsin.detectors.contextual.calibrated.copula import Copula
 from tocsin.detectors.contextual.calibrated.frame import Frame
 from tocsin.detectors.contextual.calibrated.groups import dependent_groups
 from tocsin.detectors.contextual.calibrated.rarity import Rarity
-from tocsin.detectors.contextual.calibrated.surprise import Excess, Surprise
+from tocsin.detectors.contextual.calibrated.surprise import Excess, LocalExcess, Surprise
 from tocsin.detectors.contextual.calibrated.whole import WholeViews
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.dependence import column_scores, effect_sizes
@@ -33,7 +35,7 @@ __all__ = ["CalibratedEngine"]
 
 MAX_POOL = 20_000
 CHUNK = 16_384
-COPULA_FROM, FORETOLD_FROM, FORETOLD_WEIGHT = 3.0, 4.0, 2.0
+COPULA_FROM, FORETOLD_FROM, MOST_FORETOLD = 3.0, 3.0, 4.0
 MOST = 1.0 - 2.0**-53
 N_BEST = 3
 """Columns that are explained by contexts of their own."""
@@ -73,7 +75,9 @@ class CalibratedEngine:
         self._copula = Copula.fit(self._scores(pool), pool.codes) if pool.numbers.shape[1] else None
         self._conditional = Conditional.fit(pool, self._frame, self._given, random, self._n_threads)
         views = self._views(pool, self._conditional.foretell(pool, self._frame, np.arange(len(pool))))
-        self._scales = tuple(Excess.of(view) for view in views.T)
+        whole, copula, foretold = views.T
+        self._scales = Excess.of(whole), Excess.of(copula)
+        self._foretold_scale = LocalExcess.of(foretold, whole)
         self._tail = Surprise.of(self._parts(views).sum(axis=1))
         return self
 
@@ -126,6 +130,7 @@ class CalibratedEngine:
             "copula": None if self._copula is None else self._copula.to_arrays(),
             "conditional": self._conditional.to_arrays(),
             "scales": [[scale.middle, scale.width] for scale in self._scales],
+            "foretold_scale": self._foretold_scale.to_arrays(),
             "tail": self._tail.to_arrays(),
         }
 
@@ -140,7 +145,8 @@ class CalibratedEngine:
         self._whole = WholeViews.from_arrays(state["whole"])
         self._copula = None if state["copula"] is None else Copula.from_arrays(state["copula"])
         self._conditional = Conditional.from_arrays(state["conditional"])
-        self._scales = tuple(Excess(*scale) for scale in state["scales"])
+        self._scales = Excess(*state["scales"][0]), Excess(*state["scales"][1])
+        self._foretold_scale = LocalExcess.from_arrays(state["foretold_scale"])
         self._tail = Surprise.from_arrays(state["tail"])
         return self
 
@@ -156,10 +162,11 @@ class CalibratedEngine:
 
     def _parts(self, views: Floats) -> Floats:
         """(n, 3) what each view adds to the excess."""
-        whole, copula, foretold = (scale(view) for scale, view in zip(self._scales, views.T, strict=True))
+        foretold = self._foretold_scale(views[:, 2], views[:, 0])
         if not self._compares_all:
-            return np.column_stack([np.zeros_like(whole), np.zeros_like(whole), foretold])
-        claim = FORETOLD_WEIGHT * np.maximum(foretold - FORETOLD_FROM, 0.0)
+            return np.column_stack([np.zeros((len(views), 2)), foretold])
+        whole, copula = (scale(view) for scale, view in zip(self._scales, views.T[:2], strict=True))
+        claim = -MOST_FORETOLD * np.expm1(-np.maximum(foretold - FORETOLD_FROM, 0.0))
         return np.column_stack([whole, np.maximum(copula - COPULA_FROM, 0.0), claim])
 
     def _scores(self, table: EncodedTable) -> Floats:

@@ -15,10 +15,11 @@ import numpy as np
 
 from tocsin.model import Floats
 
-__all__ = ["Excess", "Surprise"]
+__all__ = ["Excess", "LocalExcess", "Surprise"]
 
 TAIL_SHARE = 0.02
 LEAST_TAIL = 5
+MAX_KNOTS, LEAST_ROWS_A_KNOT = 20, 25
 SAME, BEYOND = 1e-11, 1e-6
 """Values this near to one another, relative to their size, are one; what is beyond a tied maximum is beyond all."""
 
@@ -100,3 +101,39 @@ class Excess:
     def __call__(self, values: Floats) -> Floats:
         """(n,), below 0 for the usual half."""
         return np.asarray((values - self.middle) / self.width)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalExcess:
+    """A value on a scale of its own at each place: of the rows of fit near a place half have 0, a tenth more than 1.
+
+    places : (n_knots,) ascending; middle, width : (n_knots,) the scale there, linear between them
+    """
+
+    places: Floats
+    middle: Floats
+    width: Floats
+
+    @classmethod
+    def of(cls, values: Floats, places: Floats) -> Self:
+        """Of the values and places of the rows of fit, in up to 20 parts of equal size, each of at least 25 rows."""
+        order = np.argsort(places, kind="stable")
+        n_knots = max(1, min(MAX_KNOTS, len(values) // LEAST_ROWS_A_KNOT))
+        parts = np.array_split(order, n_knots)
+        scales = [Excess.of(values[part]) for part in parts]
+        knots = np.array([np.median(places[part]) for part in parts])
+        return cls(knots, np.array([one.middle for one in scales]), np.array([one.width for one in scales]))
+
+    def __call__(self, values: Floats, places: Floats) -> Floats:
+        """(n,), below 0 for the usual half."""
+        middle, width = (np.interp(places, self.places, one) for one in (self.middle, self.width))
+        return np.asarray((values - middle) / width)
+
+    def to_arrays(self) -> list[Floats]:
+        """Plain arrays."""
+        return [self.places, self.middle, self.width]
+
+    @classmethod
+    def from_arrays(cls, arrays: list[Any]) -> Self:
+        """The scale of a `to_arrays`."""
+        return cls(*(np.asarray(one, np.float64) for one in arrays))
