@@ -11,10 +11,40 @@ import numpy as np
 from numba import njit
 
 from tocsin.kernels.isolation import next_random
+from tocsin.kernels.separate import SeparateArrays
 
 __all__ = ["grow_context_trees", "predict_columns"]
 
 IS_LEAF = np.int32(-1)
+WIDTH = 4
+"""Targets that are summed at once."""
+BLOCK = 256
+"""Rows that walk down a tree together."""
+
+
+@njit(cache=True, nogil=True, pipeline_class=SeparateArrays)
+def _mark_left(values, member, is_category, at, left):
+    """Which of some rows go left of a cut, as 0 or 1; returns how many."""
+    n_left = 0
+    for i in range(member.shape[0]):
+        x = values[np.uint64(member[i])]  # unsigned: no index counts from the end
+        goes_left = (x == at) | ((x < at) & (not is_category))
+        left[i] = np.float64(goes_left)
+        n_left += np.int64(goes_left)
+    return n_left
+
+
+@njit(cache=True, nogil=True, pipeline_class=SeparateArrays)
+def _add_left(own, left, part):
+    """Sums of the targets of the rows that go left; without branches, which no processor could foretell."""
+    for o in range(0, own.shape[1], WIDTH):
+        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        for i in range(own.shape[0]):
+            first += left[i] * own[i, o]
+            second += left[i] * own[i, o + 1]
+            third += left[i] * own[i, o + 2]
+            fourth += left[i] * own[i, o + 3]
+        part[o], part[o + 1], part[o + 2], part[o + 3] = first, second, third, fourth
 
 
 @njit(cache=True, nogil=True)
@@ -47,12 +77,18 @@ def grow_context_trees(inputs, is_category, context, targets, rows, seeds, least
     left = np.zeros((n_trees, 2 * n_leaves), np.int32)
     value = np.zeros((n_trees, n_leaves, n_targets), np.float32)
     member, kept = np.empty(n_samples, np.int64), np.empty(n_samples, np.int64)
+    width = (n_targets + WIDTH - 1) // WIDTH * WIDTH
+    own, kept_own = np.zeros((n_samples, width), np.float32), np.zeros((n_samples, width), np.float32)
+    to_left = np.zeros(n_samples)
     begin, end = np.zeros(2 * n_leaves, np.int64), np.zeros(2 * n_leaves, np.int64)
     order = context.copy()
-    total, part = np.zeros(n_targets), np.zeros(n_targets)
+    total, part = np.zeros(n_targets), np.zeros(width)
     for t in range(n_trees):
         state = seeds[t]
-        member[:] = rows[t]
+        for i in range(n_samples):
+            member[i] = rows[t, i]
+            for o in range(n_targets):
+                own[i, o] = targets[member[i], o]
         begin[0], end[0] = 0, n_samples
         n_nodes, leaf, k = 1, 0, 0
         while k < n_nodes:
@@ -60,7 +96,7 @@ def grow_context_trees(inputs, is_category, context, targets, rows, seeds, least
             total[:] = 0.0
             for i in range(a, b):
                 for o in range(n_targets):
-                    total[o] += targets[member[i], o]
+                    total[o] += own[i, o]
             best, best_column, best_cut = -1.0, -1, np.float32(0.0)
             if b - a >= 2 * least:
                 for c in range(min(n_tries, n_context)):
@@ -70,17 +106,11 @@ def grow_context_trees(inputs, is_category, context, targets, rows, seeds, least
                     order[pick], order[c] = order[c], j
                     state, u = next_random(state)
                     at = inputs[j, member[a + int(u * (b - a))]]
-                    part[:] = 0.0
-                    n_left = 0
-                    for i in range(a, b):
-                        x = inputs[j, member[i]]
-                        if x == at or (x < at and not is_category[j]):
-                            n_left += 1
-                            for o in range(n_targets):
-                                part[o] += targets[member[i], o]
+                    n_left = _mark_left(inputs[j], member[a:b], is_category[j], at, to_left[a:b])
                     n_right = b - a - n_left
                     if n_left < least or n_right < least:
                         continue
+                    _add_left(own[a:b], to_left[a:b], part)
                     explained = 0.0
                     for o in range(n_targets):
                         rest = total[o] - part[o]
@@ -98,18 +128,43 @@ def grow_context_trees(inputs, is_category, context, targets, rows, seeds, least
                     x = inputs[best_column, member[i]]
                     if x == best_cut or (x < best_cut and not is_category[best_column]):
                         member[place] = member[i]
+                        for o in range(n_targets):
+                            own[place, o] = own[i, o]
                         place += 1
                     else:
                         kept[n_kept] = member[i]
+                        for o in range(n_targets):
+                            kept_own[n_kept, o] = own[i, o]
                         n_kept += 1
                 for i in range(n_kept):
                     member[place + i] = kept[i]
+                    for o in range(n_targets):
+                        own[place + i, o] = kept_own[i, o]
                 column[t, k], cut[t, k], left[t, k] = best_column, best_cut, n_nodes
                 begin[n_nodes], end[n_nodes] = a, place
                 begin[n_nodes + 1], end[n_nodes + 1] = place, b
                 n_nodes += 2
             k += 1
     return column, cut, left, value
+
+
+@njit(cache=True, nogil=True, pipeline_class=SeparateArrays)
+def _walk(inputs, is_category, column, cut, left, walking, n_walking, node):
+    """Take the first `n_walking` rows of `walking` from the root to their leaves, a level at a time, into `node`."""
+    node[:] = 0
+    n_left = n_walking if column[0] >= 0 else 0
+    while n_left > 0:
+        n_now, n_left = n_left, 0
+        for r in range(n_now):
+            i = np.uint64(walking[r])
+            k = np.uint64(node[i])
+            j = np.uint64(column[k])
+            x = inputs[i, j]
+            goes_left = (x == cut[k]) | ((x < cut[k]) & (not is_category[j]))
+            child = left[k] + np.int32(not goes_left)
+            node[i] = child
+            walking[n_left] = walking[r]
+            n_left += np.int64(column[np.uint64(child)] >= 0)
 
 
 @njit(cache=True, nogil=True)
@@ -127,29 +182,32 @@ def predict_columns(inputs, is_category, column, cut, left, value, places, used_
     -------
     (n, n_targets) float32; where every tree has grown from the row, the mean of all of them
     """
-    n_trees, n_targets = column.shape[0], value.shape[2]
-    result = np.zeros((inputs.shape[0], n_targets), np.float32)
-    n_asked = np.zeros(inputs.shape[0], np.int64)
-    for i in range(inputs.shape[0]):
-        if places[i] >= 0:
-            for t in range(n_trees):
-                n_asked[i] += not used_by[t, places[i]]
+    n, n_trees, n_targets = inputs.shape[0], column.shape[0], value.shape[2]
+    result = np.zeros((n, n_targets), np.float32)
+    n_asked = np.zeros(n, np.int64)
     for t in range(n_trees):
-        for i in range(inputs.shape[0]):
-            if places[i] >= 0 and n_asked[i] > 0 and used_by[t, places[i]]:
-                continue
-            k = np.int32(0)
-            j = column[t, 0]
-            while j >= 0:
-                x = inputs[i, j]
-                goes_left = x == cut[t, k] or (x < cut[t, k] and not is_category[j])
-                k = left[t, k] + np.int32(not goes_left)
-                j = column[t, k]
-            leaf = left[t, k]
-            for o in range(n_targets):
-                result[i, o] += value[t, leaf, o]
-    for i in range(inputs.shape[0]):
-        n = n_asked[i] if n_asked[i] > 0 else n_trees
+        for i in range(n):
+            n_asked[i] += places[i] >= 0 and not used_by[t, places[i]]
+    walking, asked = np.zeros(BLOCK, np.int32), np.zeros(BLOCK, np.int32)
+    node = np.zeros(BLOCK, np.int32)
+    for start in range(0, n, BLOCK):
+        n_rows = min(BLOCK, n - start)
+        for t in range(n_trees):
+            n_walking = 0
+            for r in range(n_rows):
+                i = start + r
+                skipped = places[i] >= 0 and n_asked[i] > 0 and used_by[t, places[i]]
+                asked[n_walking] = r
+                n_walking += np.int64(not skipped)
+            walking[:n_walking] = asked[:n_walking]
+            _walk(inputs[start : start + n_rows], is_category, column[t], cut[t], left[t], walking, n_walking, node)
+            for r in range(n_walking):
+                i = asked[r]
+                leaf = left[t, node[i]]
+                for o in range(n_targets):
+                    result[start + i, o] += value[t, leaf, o]
+    for i in range(n):
+        n_means = n_asked[i] if n_asked[i] > 0 else n_trees
         for o in range(n_targets):
-            result[i, o] /= n
+            result[i, o] /= n_means
     return result
