@@ -20,7 +20,7 @@ from tocsin.formatting import spreadsheet_text
 from tocsin.model import Anomaly, Incident, Verdict
 from tocsin.store import Store
 
-__all__ = ["BlockedEntity", "blocklist", "render_blocklist", "spreadsheet_cell", "write_blocklist"]
+__all__ = ["BlockedEntity", "blocklist", "render_blocklist", "write_blocklist"]
 
 CLEARED = (Verdict.NOT_RELEVANT, Verdict.EXPECTED)
 

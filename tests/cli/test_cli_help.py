@@ -63,7 +63,7 @@ def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
         "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "deliver", "export",
-        "simulate funnel", "simulate publishers", "evaluate roi",
+        "score", "simulate funnel", "simulate publishers", "evaluate roi", "evaluate contextual",
     }  # fmt: skip
 
 
@@ -82,13 +82,13 @@ def test_the_page_names_every_command_argument_and_option(path) -> None:
         if parameter.param_type_name == "option":
             names = {*parameter.opts, *parameter.secondary_opts} - {"--help"}
             if "--config" in names:  # said once, below the table
-                assert path[0] not in ("demo", "simulate", "evaluate")
+                assert path[0] not in ("demo", "score", "simulate", "evaluate")
             elif names:
                 assert any(re.search(rf"{re.escape(name)}\b", row) for name in names), names
         else:
             words = {"identity": "ID", "what": "FOLDER", "verdict": "not-relevant"}
             assert words.get(parameter.name, parameter.name.upper()) in row
-    assert "All but `demo`, `simulate` and `evaluate` take `--config FILE`" in PAGE
+    assert "All but `demo`, `score`, `simulate` and `evaluate` take `--config FILE`" in PAGE
 
 
 def test_without_words_the_commands_are_listed(call) -> None:

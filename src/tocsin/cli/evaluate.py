@@ -69,3 +69,42 @@ def evaluate_roi(
     if plot is not None:
         plot.write_text(plot_roi(result), encoding="utf-8")
         console.lines([f"written: {plot}"])
+
+
+@evaluations.command("contextual")
+def evaluate_contextual(
+    table: Annotated[list[Path] | None, typer.Argument(help="Parquet or CSV files with a column of labels.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder: every Parquet file in it that has labels.")] = None,
+    label: Annotated[str, typer.Option(help="Column: anomalous or not; detectors do not see it.")] = "label",
+    planted: Annotated[
+        bool | None, typer.Option(help="Also plant anomalies in tables of numbers and categories; as is with --data.")
+    ] = None,
+    detector: Annotated[
+        list[str] | None, typer.Option(help="Only this detector (repeatable); all that are installed if not given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each detector that depends on chance.")] = 5,
+    rows: Annotated[int, typer.Option(min=2, help="Of larger tables so many rows are drawn.")] = 50_000,
+    out: Annotated[Path | None, typer.Option(help="Also write FILE.json (all) or FILE.csv (precisions).")] = None,
+) -> None:
+    """Compare ConOut with other detectors on tables of known anomalies; without tables, on simulated ones.
+
+    Example: tocsin evaluate contextual publishers.parquet --label confirmed_fraud
+    """
+    from tocsin.cli.render import Console
+    from tocsin.cli.render_contextual import render_contextual, write_contextual
+    from tocsin.comparison import comparison_sets
+    from tocsin.evaluate import compare_detectors, contestants
+
+    if out is not None and out.suffix not in (".json", ".csv"):
+        raise typer.BadParameter(f"--out {str(out)!r} does not end in .json or .csv")
+    found, missing = contestants(detector or ())
+    sets, left_out = comparison_sets(table or (), data, label=label, most_rows=rows, planted=planted)
+    console = Console()
+    with console.progress() as progress:
+        result = compare_detectors(
+            sets, found, seeds=range(seeds), missing=missing, left_out=left_out, progress=progress
+        )
+    render_contextual(console, result)
+    if out is not None:
+        write_contextual(result, out)
+        console.lines([f"written: {out}"])

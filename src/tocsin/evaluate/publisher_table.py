@@ -110,8 +110,8 @@ def roi_of_table(
     return bid(_fit_detectors(seen, random_state, progress), n_simulations)
 
 
-def read_columns(path: str | Path) -> pd.DataFrame:
-    """A Parquet or CSV file as a data frame.
+def read_columns(path: str | Path, what: str = "A table of publishers") -> pd.DataFrame:
+    """A Parquet or CSV file as a data frame; `what` it is called in errors.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def read_columns(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     readers: dict[str, Any] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
     if path.suffix not in readers:
-        raise SourceError("A table of publishers", allowed="a file named *.parquet or *.csv", got=str(path))
+        raise SourceError(what, allowed="a file named *.parquet or *.csv", got=str(path))
     if not path.is_file():
-        raise SourceError("A table of publishers", allowed="a file that exists", got=str(path))
+        raise SourceError(what, allowed="a file that exists", got=str(path))
     try:
         frame: pd.DataFrame = readers[path.suffix](path)
     except (ValueError, OSError) as error:  # pyarrow's and pandas' own errors derive from these
