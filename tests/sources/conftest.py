@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,34 +118,6 @@ def event_table() -> pa.Table:
             "views": pa.array(random.integers(0, 5, n), pa.int32()),
         }
     )
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """One local Spark session."""
-    pytest.importorskip("pyspark", reason="pyspark is not installed (pip install 'tocsin[spark]')")
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master("local[2]").appName("tocsin-tests")
-    quiet = {
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
-        # compiling Java for 5,000 rows takes longer than reading them
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-    }
-    for key, value in quiet.items():
-        builder = builder.config(key, value)
-    try:
-        session = builder.getOrCreate()
-    except Exception as error:
-        pytest.skip(f"Spark does not start: {type(error).__name__}")
-    yield session
-    session.stop()
 
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "postgresql://127.0.0.1/test")

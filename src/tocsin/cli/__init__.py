@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.cli.evaluate import evaluations
+from tocsin.cli.score import score
 from tocsin.cli.simulate import simulations
 from tocsin.errors import TocsinError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 app.add_typer(simulations, name="simulate")
 app.add_typer(evaluations, name="evaluate")
+app.command()(score)
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Monitors = Annotated[list[str] | None, typer.Option("--monitor", "-m", help="Only this monitor (repeatable).")]

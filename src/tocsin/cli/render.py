@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tocsin.demo import DemoResult
     from tocsin.initialise import InitResult
     from tocsin.pipeline import RunReport
+    from tocsin.score import ScoreResult
 
 __all__ = [
     "Console",
@@ -34,6 +35,7 @@ __all__ = [
     "render_feedback",
     "render_init",
     "render_run",
+    "render_score",
 ]
 
 N_INCIDENTS = 15
@@ -160,6 +162,14 @@ def render_init(console: Console, result: InitResult) -> None:
         ]
         console.table(("monitor", "windows judged", "q", "least deviation", "incidents a week"), rows)
     console.lines(["", "next: " + result.next_step])
+
+
+def render_score(console: Console, result: ScoreResult) -> None:
+    """A sentence for each of the oddest rows, what is to be said of the table, and what was written."""
+    console.lines([row.sentence for row in result.oddest])
+    scored = f"{format_count(result.n_rows, 'row')} scored"
+    console.lines([*[""] * bool(result.oddest), scored, *(f"note: {note}" for note in result.notes)])
+    console.lines([f"written: {path}" for path in result.written])
 
 
 def render_demo(console: Console, result: DemoResult) -> None:

@@ -64,12 +64,13 @@ def describe_entity(monitor: str, window: Window, odd: OddEntity) -> tuple[Anoma
     anomaly = _anomaly(monitor, window, odd, lead)
     figures = {name: number(getattr(anomaly, name)) for name in ("value", "expected", "lower", "upper")}
     about = {"score": odd.score, "stake_of": odd.stake_of, "slice": dict(odd.part.items), "reasons": _reasons(odd)}
+    reason = describe_indicator(odd.part.items[0][0], lead) if lead else "odd among all"
     sighting = Sighting(
         slice=odd.part,
         direction=Direction.NONE,
         severity=_severity(odd.score),
         stake=odd.stake,
-        headline=f"{format_slice(odd.part)}: {describe_indicator(odd.part.items[0][0], lead) if lead else 'odd among all'}",
+        headline=f"{format_slice(odd.part)}: {reason}",
         anomaly_ids=(anomaly.id,),
         kind=KIND,
         kpi=anomaly.kpi,

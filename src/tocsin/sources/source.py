@@ -43,6 +43,11 @@ class OpenTable:
     def name(self) -> str:
         return self._engine.name
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the table's columns, in order."""
+        return tuple(self._engine.table.columns)
+
     def describe(self) -> TableDescription:
         """Columns with kinds, ranges and frequent values; raises `SourceError`."""
         with engine_errors(self.name, self._engine.secrets):
@@ -67,11 +72,6 @@ class Source(OpenTable):
     def __init__(self, engine: Engine, settings: SourceSettings) -> None:
         super().__init__(engine)
         self.settings = settings
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the table's columns, in order."""
-        return tuple(self._engine.table.columns)
 
     def check(self, query: FactsQuery | EntityQuery | None = None) -> list[str]:
         """Problems as sentences, none if all is well: columns, types, and what the engine says of the statement.
