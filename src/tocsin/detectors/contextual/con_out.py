@@ -48,7 +48,7 @@ class ConOut(TableDetector):
     ----------
     groups_ : tuple of tuples of str, columns that depend on one another
     contexts_ : tuple of tuples of str, the contexts that are looked at
-    gamma_ : similarity of two contexts at distance d is exp(-gamma d); one a context
+    gamma_ : (n_contexts,) similarity of two contexts at distance d is exp(-gamma d) (faithful); None (calibrated)
 
     Notes
     -----
@@ -93,7 +93,7 @@ class ConOut(TableDetector):
 
     @property
     def gamma_(self) -> Any:
-        """Similarity of two contexts at distance d is exp(-gamma d); one a context."""
+        """(n_contexts,) similarity of two contexts at distance d is exp(-gamma d); None in the calibrated mode."""
         return self._engine.gamma
 
     def explain(self, X: Any) -> pd.DataFrame:
