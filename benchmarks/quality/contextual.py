@@ -72,14 +72,18 @@ def print_summary(result: ContextualResult) -> None:
 
 
 def print_remarks(result: ContextualResult) -> None:
+    remarks: dict[str, list[str]] = {}
     for one in result.sets.itertuples():
         for note in one.notes:
-            print(f"* {one.set}: {note}")
-    inverted = result.scores[result.scores["inverted_precision"].notna()]
-    for line in inverted.itertuples():
-        print(f"* {line.set}, {line.detector}: {line.inverted_precision:.3f} where ordinary rows count as positive")
+            remarks.setdefault(note, []).append(one.set)
     for line in result.failures.itertuples():
-        print(f"* {line.set}: no scores of {line.detector}: {line.reason}")
+        remarks.setdefault(f"no scores of {line.detector}: {line.reason}", []).append(line.set)
+    for note, sets in remarks.items():
+        print(f"* {', '.join(sets)}: {note}")
+    inverted = result.scores[result.scores["inverted_precision"].notna()]
+    for name, lines in inverted.groupby("set"):
+        values = ", ".join(f"{line.detector} {line.inverted_precision:.3f}" for line in lines.itertuples())
+        print(f"* {name}, where ordinary rows count as positive: {values}")
     for name, reason in {**result.missing, **result.left_out}.items():
         print(f"* not run: {name}: {reason}")
 
