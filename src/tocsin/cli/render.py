@@ -184,7 +184,7 @@ def render_demo(console: Console, result: DemoResult) -> None:
         for row in result.rows
     ]
     console.table(("planted", "when", "found", "as"), rows)
-    console.lines([result.others])
+    console.lines(result.others)
     console.heading("Written")
     console.lines(result.written)
     console.lines(["", "next: " + result.next_step])
