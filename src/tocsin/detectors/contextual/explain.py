@@ -33,6 +33,8 @@ WIDE = 0.9
 """A range that holds more of the rows than this says nothing."""
 N_PEERS_NAMED = 5
 LEAST_SHARE = 0.02
+LEAST_WIDTH = 1e-300
+"""A range narrower than this is written as it is: a tenth of it may be no number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +226,7 @@ def _outwards(low: float, high: float) -> tuple[float, float, int]:
     10,213 to 49,100 becomes 10,000 to 50,000.
     """
     width = high - low
-    if width <= 0 or not math.isfinite(width):
+    if width <= LEAST_WIDTH or not math.isfinite(width):
         return low, high, 12
     step = 10.0 ** math.floor(math.log10(width))
     step = step / 2 if width / step >= 5 else step / 10
