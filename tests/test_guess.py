@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tocsin.errors import NotEnoughData
-from tocsin.guess import Guess, guess_settings
+from tocsin.guess import EntityGuess, Guess, guess_entities, guess_settings
 from tocsin.sources import open_table
 
 HOURS = pd.date_range("2026-01-05", periods=24 * 14, freq="h", tz="UTC")
@@ -76,3 +76,42 @@ def test_no_time_and_no_rows_are_said(tmp_path: Path) -> None:
         guess(pd.DataFrame({"country": ["DE", "FR"], "clicks": [1, 2]}), tmp_path)
     with pytest.raises(NotEnoughData, match="empty"):
         guess(pd.DataFrame({"ts": pd.to_datetime([], utc=True), "clicks": []}), tmp_path)
+
+
+def entities(frame: pd.DataFrame, folder: Path) -> EntityGuess | None:
+    path = folder / "data.parquet"
+    frame.to_parquet(path)
+    with open_table(str(path), None, folder) as table:
+        return guess_entities(table.describe())
+
+
+def publishers(n: int = 200) -> pd.DataFrame:
+    columns = {"id": range(1000, 1000 + n), "domain": [f"site{k}.example" for k in range(n)], "tags": [["a"]] * n}
+    return pd.DataFrame({**columns, "country": ["DE", "FR"] * (n // 2), "visitors": [k * k for k in range(n)]})
+
+
+def test_one_row_a_name_and_no_time_are_entities(tmp_path: Path) -> None:
+    found = entities(publishers(), tmp_path)
+    assert found is not None
+    assert (found.n_rows, found.entity, found.columns) == (200, "domain", ("country", "visitors"))
+    assert found.sentences[-1] == "not used (names of their own, or no plain values): id, tags"
+    numbered = entities(publishers()[["id", "country", "visitors"]], tmp_path)
+    assert numbered is not None
+    assert (numbered.entity, numbered.columns) == ("id", ("country", "visitors"))
+
+
+def test_beside_a_time_only_what_is_called_like_an_entity_is_one(tmp_path: Path) -> None:
+    dated = publishers().assign(registered=pd.Timestamp("2026-01-05", tz="UTC"))
+    found = entities(dated, tmp_path)
+    assert found is not None
+    assert "registered" in found.columns
+    assert entities(dated.rename(columns={"domain": "order_number"}), tmp_path) is None
+    often = pd.concat([dated, dated, dated], ignore_index=True)
+    assert entities(often, tmp_path) is None
+    assert guess(often, tmp_path).time == "registered"
+
+
+def test_without_names_there_are_no_entities(tmp_path: Path) -> None:
+    assert entities(publishers()[["country", "visitors"]], tmp_path) is None
+    assert entities(publishers(10), tmp_path) is None
+    assert entities(publishers()[["domain"]], tmp_path) is None

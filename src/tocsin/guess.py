@@ -1,4 +1,4 @@
-"""What a table of facts or events probably means: its time, measures, rates, dimensions, and a window that fits.
+"""What a table probably means: of facts or events its time, measures, rates and dimensions, of entities who they are.
 
 Only names, kinds and counts of the columns are used. A guess is a beginning, written into a file that people edit.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from tocsin.errors import NotEnoughData
 from tocsin.sources import ColumnDescription, TableDescription
 
-__all__ = ["Guess", "guess_settings"]
+__all__ = ["EntityGuess", "Guess", "guess_entities", "guess_settings"]
 
 TIME_NAMES = re.compile(r"(^|_)(time|timestamp|ts|date|datetime|day|hour|at)($|_)|(time|date)$", re.IGNORECASE)
 EVENT_NAMES = re.compile(r"(event|event_?(type|name)|action|activity|kind|type)", re.IGNORECASE)
@@ -29,6 +29,13 @@ FUNNEL = (
 )
 """The usual order of a funnel: a step over the one before it is a rate."""
 MONEY = ("revenue", "spend", "spent", "cost", "amount", "price", "payout", "turnover", "gmv")
+ENTITY_NAMES = re.compile(
+    r"(^|_)(publisher|domain|site|seller|merchant|shop|store|app|account|customer|advertiser|partner|company|supplier"
+    r"|vendor|host|name)(_?name)?$",
+    re.IGNORECASE,
+)
+MIN_ENTITIES, OWN_SHARE = 20, 0.9
+"""With at least this share of different values, which are estimates, each row has its own."""
 MAX_MEASURES, MAX_DIMENSIONS, MAX_EVENTS, MAX_KPIS = 12, 6, 12, 4
 MAX_VALUES = 10_000
 """A column with more different values than this is an identity, not a dimension."""
@@ -49,6 +56,49 @@ class Guess:
     window: timedelta
     history: timedelta
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityGuess:
+    """What `init` writes of a table with one row an entity."""
+
+    n_rows: int
+    entity: str
+    columns: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+def guess_entities(table: TableDescription) -> EntityGuess | None:
+    """Guess that each row is an entity, where a column names them; None for a table of facts or events.
+
+    Without a column that can be read as a time, a text or an id of which each row has its own names the entities.
+    Beside a time, which every event has, too, it needs a name like publisher or shop.
+    """
+    own = [column for column in table.columns if _is_own(column, table.n_rows)]
+    called = [column for column in own if ENTITY_NAMES.search(column.name)]
+    try:
+        _time(table)
+        candidates = called
+    except NotEnoughData:
+        candidates = called or own
+    if not candidates:
+        return None
+    entity = min(candidates, key=lambda column: column.kind != "text")
+    others = [column for column in table.columns if column is not entity]
+    columns = tuple(column.name for column in others if column.kind != "other" and column not in own)
+    if not columns:
+        return None
+    left = [column.name for column in others if column.name not in columns]
+    sentences = [f"one row an entity: {entity.name}", "columns: " + ", ".join(columns)]
+    if left:
+        sentences.append("not used (names of their own, or no plain values): " + ", ".join(left))
+    return EntityGuess(table.n_rows, entity.name, columns, tuple(sentences))
+
+
+def _is_own(column: ColumnDescription, n_rows: int) -> bool:
+    """Whether nearly every row has its own name, or a number that is named like one."""
+    is_name = column.kind == "text" or (column.kind == "integer" and IDENTITY_NAMES.search(column.name) is not None)
+    return is_name and n_rows >= MIN_ENTITIES and (column.n_distinct or 0) >= OWN_SHARE * n_rows
 
 
 def guess_settings(table: TableDescription) -> Guess:
@@ -103,7 +153,8 @@ def _time(table: TableDescription) -> ColumnDescription:
     if not candidates:
         names = ", ".join(column.name for column in table.columns)
         allowed = "a time stamp, a date, ISO 8601 text, or epoch seconds in a column named like a time"
-        raise NotEnoughData("No column looks like a time", allowed=allowed, got=names)
+        hint = "`tocsin score` needs neither times nor names"
+        raise NotEnoughData("No column looks like a time", allowed=allowed, got=names, hint=hint)
     return min(candidates, key=lambda column: (column.n_null, -(column.n_distinct or 0)))
 
 

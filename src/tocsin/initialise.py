@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from tocsin.config import Settings, parse_settings
 from tocsin.errors import ConfigError, NotEnoughData
 from tocsin.formatting import format_moment, format_number
-from tocsin.guess import Guess, guess_settings
+from tocsin.guess import EntityGuess, Guess, guess_entities, guess_settings
 from tocsin.pipeline import MonitorReport, Progress, backfill
 from tocsin.sources import open_source, open_table
 from tocsin.windows import format_duration
@@ -23,6 +23,24 @@ __all__ = ["Backtest", "InitResult", "initialise"]
 
 N_BACKTEST = 168
 """At most this many of the newest windows are judged in the backtest."""
+MAX_SHARE = 0.01
+"""Share of the entities that is flagged."""
+HEAD = """\
+# Written by `tocsin init`; every guess can be edited, and `tocsin check` validates the result.
+
+[store]
+# Runs, anomalies, incidents, answers and the outbox. postgresql://… for several machines.
+url = "sqlite:///tocsin.db"
+"""
+ALERTS = """\
+# Where incidents are sent. A secret comes from the environment: ${NAME}.
+[alerts.channel.files]
+path = "alerts"
+
+# [alerts.channel.hook]
+# url = "${TOCSIN_WEBHOOK}"       # json://…, slack://…, gchat://…, workflows://…, mailto://…, pagerduty://…
+# min_severity = "medium"
+"""
 RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """False-discovery rates to choose from: the highest whose incidents stay within the wish."""
 
@@ -82,7 +100,11 @@ def initialise(
         )
     base = config.resolve().parent
     with open_table(data, table, Path.cwd()) as source:
-        guess = guess_settings(source.describe())
+        description = source.describe()
+    entities = guess_entities(description)
+    if entities is not None:
+        return _initialise_entities(entities, data, table, config, base)
+    guess = guess_settings(description)
     text = render_settings(guess, data, table, base)
     settings = parse_settings(text, base=base, name=str(config))
     name = next(iter(settings.source))
@@ -101,6 +123,19 @@ def initialise(
     option = "" if config == Path("tocsin.toml") else f" --config {config}"
     next_step = f"tocsin backfill --since {since:%Y-%m-%dT%H:%M} --until {_end(extent):%Y-%m-%dT%H:%M}{option}"
     return InitResult(config, (n_rows, *guess.sentences), found, next_step)
+
+
+def _initialise_entities(guess: EntityGuess, data: str, table: str | None, config: Path, base: Path) -> InitResult:
+    """There is no past to backtest on: `max_share` says how many are flagged."""
+    text = render_entity_settings(guess, data, table, base)
+    parse_settings(text, base=base, name=str(config))
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(text, encoding="utf-8")
+    most = max(1, int(MAX_SHARE * guess.n_rows))
+    flagged = f"the oddest {most:,} of {guess.n_rows:,} are flagged (max_share)"
+    option = "" if config == Path("tocsin.toml") else f" --config {config}"
+    n_rows = f"{format_number(guess.n_rows)} rows, judged as they are, whenever they have changed"
+    return InitResult(config, (n_rows, *guess.sentences, flagged), (), f"tocsin run{option}")
 
 
 def _end(extent: tuple[datetime, datetime]) -> datetime:
@@ -154,21 +189,12 @@ def render_settings(
     guess: Guess, data: str, table: str | None, base: Path, chosen: Mapping[str, Backtest] | None = None
 ) -> str:
     """The commented text of tocsin.toml."""
-    if table is None:
-        place = f"path = {_text(_relative(data, base))}"
-    else:
-        place = f"url = {_text(_without_password(data))}\ntable = {_text(table)}"
     measures = "\n".join(f"{_key(name)} = {_text(expression)}" for name, expression in guess.measures.items())
     monitors = "\n".join(_monitor(name, kpi, guess, (chosen or {}).get(name)) for name, kpi in guess.kpis.items())
     return f"""\
-# Written by `tocsin init`; every guess can be edited, and `tocsin check` validates the result.
-
-[store]
-# Runs, anomalies, incidents, answers and the outbox. postgresql://… for several machines.
-url = "sqlite:///tocsin.db"
-
+{HEAD}
 [source.data]
-{place}
+{_place(data, table, base)}
 time = {_text(guess.time)}
 # The zone of time stamps that carry none.
 time_zone = "UTC"
@@ -178,14 +204,43 @@ time_zone = "UTC"
 {measures}
 
 {monitors}
-# Where incidents are sent. A secret comes from the environment: ${{NAME}}.
-[alerts.channel.files]
-path = "alerts"
+{ALERTS}"""
 
-# [alerts.channel.hook]
-# url = "${{TOCSIN_WEBHOOK}}"       # json://…, slack://…, gchat://…, workflows://…, mailto://…, pagerduty://…
-# min_severity = "medium"
-"""
+
+def render_entity_settings(guess: EntityGuess, data: str, table: str | None, base: Path) -> str:
+    """The commented text of tocsin.toml for a table with one row an entity."""
+    columns = "\n".join(f"    {_text(name)}," for name in guess.columns)
+    return f"""\
+{HEAD}
+# One row an entity; the table is judged as it is. With `time = "column"` it is a snapshot a window.
+[source.data]
+{_place(data, table, base)}
+
+[[monitor]]
+name = "entities"
+kind = "contextual"
+source = "data"
+# The column that names the entities; each is compared with those in the same context.
+entity = {_text(guess.entity)}
+# What they are judged by; leave out what is known to mean nothing, and labels.
+columns = [
+{columns}
+]
+# Columns whose values make entities comparable; without them contexts are found.
+# contexts = [["country", "category"]]
+window = "1d"
+# At most this share of the entities is flagged …
+max_share = {MAX_SHARE}
+# … and only those with at least this anomaly score (0.999: odder than 999 of 1,000).
+min_score = 0.0
+
+{ALERTS}"""
+
+
+def _place(data: str, table: str | None, base: Path) -> str:
+    if table is None:
+        return f"path = {_text(_relative(data, base))}"
+    return f"url = {_text(_without_password(data))}\ntable = {_text(table)}"
 
 
 def _monitor(name: str, kpi: str, guess: Guess, chosen: Backtest | None) -> str:
