@@ -14,7 +14,7 @@ __all__ = ["score"]
 def score(
     data: Annotated[
         str,
-        typer.Argument(metavar="TABLE", help="A Parquet or CSV file, a folder or glob of them, or a database URL."),
+        typer.Argument(help="A Parquet or CSV file, a folder or glob of them, or a database URL."),
     ],
     out: Annotated[Path | None, typer.Option(help="Write the table with scores and reasons, .parquet or .csv.")] = None,
     detector: Annotated[str, typer.Option(help="con_out, isolation_forest or rocod.")] = "con_out",
@@ -33,7 +33,7 @@ def score(
     model: Annotated[Path | None, typer.Option(help="Score by what --save has written; nothing is learned.")] = None,
     table: Annotated[str | None, typer.Option(help="With a database URL: the table.")] = None,
 ) -> None:
-    """Score the rows of TABLE, and say why the oddest are odd, among which others.
+    """Score the rows of DATA, and say why the oddest are odd, among which others.
 
     Example: tocsin score publishers.parquet --out scored.parquet
     """
