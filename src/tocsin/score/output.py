@@ -53,7 +53,7 @@ def write_table(path: Path, batches: Iterable[Any]) -> None:
     """Write record batches of one schema, at least one.
 
     In CSV, texts and names that a spreadsheet would run as a formula begin with an apostrophe; lists and structures
-    are JSON.
+    are JSON, bytes hexadecimal.
     """
     unfinished = path.with_name(f".{path.name}.partial")
     try:
@@ -93,7 +93,9 @@ def _csv_column(column: Any) -> Any:
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
+    if pa.types.is_nested(column.type):
         return pa.array(
             [
                 None if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -171,11 +171,17 @@ def _learned(
     aside = detector.schema_.set_aside
     if identifier is None:
         called = [column.name for column in aside if column.kind is ColumnKind.IDENTIFIER]
-        identifier = next(iter(called), None)
+        identifier = next((name for name in called if _is_name(left.schema.field(name).type)), None)
     if sample.n_rows > len(sample.rows):
         notes.append(f"learned from {len(sample.rows):,} of {sample.n_rows:,} rows; numbers of peers are among those")
     notes += [f"{column.name} is not used: {column.note}" for column in aside]
     return ModelFile(detector, {"identifier": identifier}), notes
+
+
+def _is_name(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
 
 
 def _scored(
