@@ -18,6 +18,7 @@ __all__ = ["grow_context_trees", "predict_columns"]
 IS_LEAF = np.int32(-1)
 WIDTH = 4
 """Targets that are summed at once."""
+MANY = 16
 BLOCK = 256
 """Rows that walk down a tree together."""
 
@@ -36,7 +37,14 @@ def _mark_left(values, member, is_category, at, left):
 
 @njit(cache=True, nogil=True, pipeline_class=SeparateArrays)
 def _add_left(own, left, part):
-    """Sums of the targets of the rows that go left; without branches, which no processor could foretell."""
+    """Sums of the targets of the rows that go left; of few targets without branches, which no one could foretell."""
+    if own.shape[1] > MANY:
+        part[:] = 0.0
+        for i in range(own.shape[0]):
+            if left[i] > 0.0:
+                for o in range(own.shape[1]):
+                    part[o] += own[i, o]
+        return
     for o in range(0, own.shape[1], WIDTH):
         first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
         for i in range(own.shape[0]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.model import Floats
 
@@ -37,20 +39,14 @@ class Core:
         n, n_columns = rows.shape
         size = max(int(share * n), min(n, n_columns + 2))
         inside = np.arange(n)
-        for _ in range(N_STEPS):
-            mean = rows[inside].mean(axis=0)
-            covariance = np.zeros((n_columns, n_columns))
-            if len(inside) > 1:
-                covariance = np.cov(rows[inside].T).reshape(n_columns, n_columns)
-            if target is not None:
-                covariance = (1.0 - ridge) * covariance + ridge * np.diag(target)
-            values, vectors = np.linalg.eigh(covariance)
-            values = np.maximum(values, 0.0)
-            if target is None:
-                values += ridge * values.mean() if values.mean() > 0 else 1.0
-            found = cls(mean, vectors / np.sqrt(np.where(values > 0, values, 1.0)))
-            inside = np.argpartition(found(rows), size - 1)[:size]
-        return found
+        with threadpool_limits(1, "blas"):  # on a shared machine its threads would wait for one another
+            for step in range(N_STEPS):
+                mean = rows[inside].mean(axis=0)
+                lower = np.linalg.cholesky(_shrunken_covariance(rows[inside], ridge, target))
+                if step < N_STEPS - 1:
+                    distances = (solve_triangular(lower, (rows - mean).T, lower=True) ** 2).sum(axis=0)
+                    inside = np.argpartition(distances, size - 1)[:size]
+            return cls(mean, solve_triangular(lower, np.eye(n_columns), lower=True).T)
 
     def __call__(self, rows: Floats) -> Floats:
         """(n,) squared distances."""
@@ -64,3 +60,14 @@ class Core:
     def to_arrays(self) -> list[Any]:
         """Plain arrays."""
         return [self._mean, self._whiten]
+
+
+def _shrunken_covariance(rows: Floats, ridge: float, target: Floats | None) -> Floats:
+    n_columns = rows.shape[1]
+    covariance = np.zeros((n_columns, n_columns))
+    if len(rows) > 1:
+        covariance = np.cov(rows.T).reshape(n_columns, n_columns)
+    if target is not None:
+        return np.asarray((1.0 - ridge) * covariance + ridge * np.diag(target))
+    variance = float(np.trace(covariance)) / n_columns
+    return np.asarray(covariance + (ridge * variance if variance > 0 else 1.0) * np.eye(n_columns))
