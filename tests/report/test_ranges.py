@@ -29,7 +29,7 @@ def test_a_value_far_above_is_drawn_on_a_logarithmic_axis() -> None:
     assert drawn.is_log
     assert drawn.width > 20, "the interval stays visible"
     assert drawn.ends == ("0.01", "5")
-    assert drawn.description == "ctr: 5 is above the interval 0.01 to 0.05 of its peers, whose median is 0.02"
+    assert drawn.description == "ctr: 5 is above the interval 0.01 to 0.05 that is expected, whose middle is 0.02"
 
 
 def test_near_values_are_drawn_on_a_linear_axis() -> None:

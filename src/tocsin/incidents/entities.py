@@ -21,7 +21,7 @@ HIGH_SCORE, MEDIUM_SCORE = 0.999, 0.99
 class Indicator:
     """An attribute in which an entity differs from those in the same context.
 
-    observed, expected : as text; expected is the typical value or interval of the peers
+    observed, expected : as text; expected is what the context foretells, or the typical value of the peers
     value, lower, median, upper : the same as numbers, NaN where there are none
     share      : the part of the score that it makes up, in [0, 1]
     context    : the attributes that the peers have in common with the entity; empty = none, all are peers
@@ -114,7 +114,7 @@ def _json(indicator: Indicator) -> dict[str, Any]:
 
 
 def describe_indicator(entity: str, indicator: Indicator) -> str:
-    """ "clicks per visitor 0.31 where the 214 publishers with country = DE have 0.03 (0.02 to 0.05)".
+    """ "clicks per visitor 0.31, expected 0.03 (0.02 to 0.05) among the 214 publishers with country = DE".
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def describe_indicator(entity: str, indicator: Indicator) -> str:
     others = f"{entity}s" if entity.isalpha() else "others"
     alike = f"the {indicator.n_peers:,} {others} with {indicator.population}"
     peers = alike if indicator.context else f"all {indicator.n_peers:,} {others}"
-    return f"{indicator.name} {indicator.observed} where {peers} have {indicator.expected}"
+    return f"{indicator.name} {indicator.observed}, expected {indicator.expected} among {peers}"
 
 
 def _reasons(odd: OddEntity) -> list[str]:

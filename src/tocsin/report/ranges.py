@@ -57,5 +57,5 @@ def draw_range(value: float, lower: float, median: float, upper: float, name: st
         is_log=is_log,
         ends=(format_number(low), format_number(high)),
         description=f"{name}: {format_number(value)} is {words} the interval {format_number(lower)} to "
-        f"{format_number(upper)} of its peers, whose median is {format_number(median)}",
+        f"{format_number(upper)} that is expected, whose middle is {format_number(median)}",
     )

@@ -35,7 +35,7 @@ class OddRow:
 
     @property
     def sentence(self) -> str:
-        """ "row 17 (news24.example), 0.9998: ctr 0.31 where the 214 rows with country = DE have 0.03"."""
+        """ "row 17 (news24.example), 0.9998: ctr 0.31, expected 0.03 among the 214 rows with country = DE"."""
         named = f" ({self.name})" if self.name else ""
         score = min(self.anomaly_score, 0.9999)  # no score is 1
         return f"row {self.row:,}{named}, {score:.4f}: {self.reasons['reason']}"
