@@ -120,8 +120,12 @@ class LocalExcess:
         order = np.argsort(places, kind="stable")
         n_knots = max(1, min(MAX_KNOTS, len(values) // LEAST_ROWS_A_KNOT))
         parts = np.array_split(order, n_knots)
-        scales = [Excess.of(values[part]) for part in parts]
         knots = np.array([np.median(places[part]) for part in parts])
+        apart = np.diff(knots) > SAME * np.maximum(np.abs(knots[1:]), 1.0)  # rows at one place have one scale
+        starts = np.flatnonzero(np.append(True, apart))
+        ends = np.append(starts[1:], n_knots)
+        parts = [np.concatenate(parts[start:end]) for start, end in zip(starts, ends, strict=True)]
+        scales, knots = [Excess.of(values[part]) for part in parts], knots[starts]
         return cls(knots, np.array([one.middle for one in scales]), np.array([one.width for one in scales]))
 
     def __call__(self, values: Floats, places: Floats) -> Floats:
