@@ -3,14 +3,15 @@
 Each column is an indicator once; the other columns are its context (of wide tables, all columns outside its block).
 A forest of randomised trees foretells the indicator; the row's surprise in it is that of its error among the errors of
 the rows of fit, each foretold by trees that have not grown from it. A column counts as much as its context tells of
-it: its weight is the multiple correlation, the root of the share of its variance that is foretold.
+it: its weight is the multiple correlation, the root of the share of its variance that is foretold. In contexts that a
+user has given every column counts fully: they say with whom a row is to be compared, whatever that foretells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Self
 
@@ -141,7 +142,8 @@ class Conditional:
         def grow(place: int) -> Block:
             context, indicators = plans[place]
             own = np.random.default_rng(seeds[place])
-            return _grow(context, indicators, inputs, is_category, scores, table, own)
+            block = _grow(context, indicators, inputs, is_category, scores, table, own)
+            return block if given is None else replace(block, weights=(1.0,) * len(block.targets))
 
         with ThreadPoolExecutor(n_threads) as pool:
             return cls(tuple(pool.map(grow, range(len(plans)))), is_category)

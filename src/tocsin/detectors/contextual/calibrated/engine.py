@@ -1,14 +1,18 @@
 """The default mode of ConOut: contexts from the empty one to that of all other columns.
 
-    excess = whole + max(0, copula - 3) + 4 (1 - exp(-max(0, foretold - 3)))
+    excess = whole + max(0, copula - 3) + (1 + 10 e) (1 - exp(-max(0, foretold - 3 + e)))
 
 `whole` is how odd the row is among all rows (the empty context), `copula` how far its numbers are from their joint
 dependence within its categories, `foretold` how badly each column is foretold by all others. Each is on the scale on
 which half of the rows of fit have 0 and a tenth have more than 1; that of `foretold` is taken among rows as odd as this
-one, for where rows are thin every column is foretold worse. Rows that break a dependence are common in honest data, and
-in many tables they mean nothing: only what is far beyond the usual reach counts, and no more than a row counts that is
-extreme among all. The anomaly score is 1 - p, p the share of the rows of fit with at least this excess, continued by an
-exponential tail.
+one, for where rows are thin every column is foretold worse.
+
+Rows that break a dependence are common in honest data, and in many tables they mean nothing. e in [0, 1) is the evidence
+that this table has outliers of that kind: the share of the rows beyond 3 that the middle of the distribution does not
+explain (Efron's empirical null: an exponential through the median and the ninth tenth leaves 1 in 250 beyond 3), less
+two standard errors. Without evidence such rows rank a little higher than they would; with it they come first.
+
+The anomaly score is 1 - p, p the share of the rows of fit with at least this excess, continued by an exponential tail.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from tocsin.detectors.contextual.calibrated.copula import Copula
 from tocsin.detectors.contextual.calibrated.frame import Frame
 from tocsin.detectors.contextual.calibrated.groups import dependent_groups
 from tocsin.detectors.contextual.calibrated.rarity import Rarity
-from tocsin.detectors.contextual.calibrated.surprise import Excess, LocalExcess, Surprise
+from tocsin.detectors.contextual.calibrated.surprise import Excess, LocalExcess, Surprise, evidence_beyond
 from tocsin.detectors.contextual.calibrated.whole import WholeViews
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.dependence import column_scores, effect_sizes
@@ -35,7 +39,8 @@ __all__ = ["CalibratedEngine"]
 
 MAX_POOL = 20_000
 CHUNK = 16_384
-COPULA_FROM, FORETOLD_FROM, MOST_FORETOLD = 3.0, 3.0, 4.0
+COPULA_FROM, FORETOLD_FROM = 3.0, 3.0
+LEAST_CLAIM, CLAIM_BY_EVIDENCE = 1.0, 10.0
 MOST = 1.0 - 2.0**-53
 N_BEST = 3
 """Columns that are explained by contexts of their own."""
@@ -78,6 +83,7 @@ class CalibratedEngine:
         whole, copula, foretold = views.T
         self._scales = Excess.of(whole), Excess.of(copula)
         self._foretold_scale = LocalExcess.of(foretold, whole)
+        self._evidence = evidence_beyond(self._foretold_scale(foretold, whole), FORETOLD_FROM)
         self._tail = Surprise.of(self._parts(views).sum(axis=1))
         return self
 
@@ -131,6 +137,7 @@ class CalibratedEngine:
             "conditional": self._conditional.to_arrays(),
             "scales": [[scale.middle, scale.width] for scale in self._scales],
             "foretold_scale": self._foretold_scale.to_arrays(),
+            "evidence": self._evidence,
             "tail": self._tail.to_arrays(),
         }
 
@@ -147,6 +154,7 @@ class CalibratedEngine:
         self._conditional = Conditional.from_arrays(state["conditional"])
         self._scales = Excess(*state["scales"][0]), Excess(*state["scales"][1])
         self._foretold_scale = LocalExcess.from_arrays(state["foretold_scale"])
+        self._evidence = float(state["evidence"])
         self._tail = Surprise.from_arrays(state["tail"])
         return self
 
@@ -166,7 +174,8 @@ class CalibratedEngine:
         if not self._compares_all:
             return np.column_stack([np.zeros((len(views), 2)), foretold])
         whole, copula = (scale(view) for scale, view in zip(self._scales, views.T[:2], strict=True))
-        claim = -MOST_FORETOLD * np.expm1(-np.maximum(foretold - FORETOLD_FROM, 0.0))
+        most = LEAST_CLAIM + CLAIM_BY_EVIDENCE * self._evidence
+        claim = -most * np.expm1(-np.maximum(foretold - FORETOLD_FROM + self._evidence, 0.0))
         return np.column_stack([whole, np.maximum(copula - COPULA_FROM, 0.0), claim])
 
     def _scores(self, table: EncodedTable) -> Floats:
