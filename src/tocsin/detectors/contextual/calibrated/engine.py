@@ -7,10 +7,10 @@ dependence within its categories, `foretold` how badly each column is foretold b
 which half of the rows of fit have 0 and a tenth have more than 1; that of `foretold` is taken among rows as odd as this
 one, for where rows are thin every column is foretold worse.
 
-Rows that break a dependence are common in honest data, and in many tables they mean nothing. e in [0, 1) is the evidence
-that this table has outliers of that kind: the share of the rows beyond 3 that the middle of the distribution does not
-explain (Efron's empirical null: an exponential through the median and the ninth tenth leaves 1 in 250 beyond 3), less
-two standard errors. Without evidence such rows rank a little higher than they would; with it they come first.
+Rows that break a dependence are common in honest data, and in many tables they mean nothing. e in [0, 1) is the
+evidence that this table has outliers of that kind: the share of the rows beyond 3 that the middle of the distribution
+does not explain (Efron's empirical null: an exponential through the median and the ninth tenth leaves 1 in 250 beyond
+3), less two standard errors. Without evidence such rows rank a little higher than they would; with it they come first.
 
 The anomaly score is 1 - p, p the share of the rows of fit with at least this excess, continued by an exponential tail.
 """
