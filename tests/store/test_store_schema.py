@@ -152,4 +152,6 @@ def test_sqlite_is_durable_checked_and_readable_beside_a_writer(tmp_path: Path) 
 def test_a_relative_file_starts_at_the_base(tmp_path: Path) -> None:
     Store.open("sqlite:///here.db", base=tmp_path).close()
     with sqlite3.connect(tmp_path / "here.db") as connection:
-        assert connection.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchone() == (schema.REVISIONS[-1],)
+        assert connection.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchone() == (
+            schema.REVISIONS[-1],
+        )

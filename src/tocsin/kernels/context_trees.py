@@ -26,7 +26,7 @@ BLOCK = 256
 @njit(cache=True, nogil=True, pipeline_class=SeparateArrays)
 def _mark_left(values, member, is_category, at, left):
     """Which of some rows go left of a cut, as 0 or 1; returns how many."""
-    n_left = 0
+    n_left = np.int64(0)
     for i in range(member.shape[0]):
         x = values[np.uint64(member[i])]  # unsigned: no index counts from the end
         goes_left = (x == at) | ((x < at) & (not is_category))
@@ -201,7 +201,7 @@ def predict_columns(inputs, is_category, column, cut, left, value, places, used_
     for start in range(0, n, BLOCK):
         n_rows = min(BLOCK, n - start)
         for t in range(n_trees):
-            n_walking = 0
+            n_walking = np.int64(0)
             for r in range(n_rows):
                 i = start + r
                 skipped = places[i] >= 0 and n_asked[i] > 0 and used_by[t, places[i]]

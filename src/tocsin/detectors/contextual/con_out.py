@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.engine import Context, Engine
@@ -114,7 +115,8 @@ class ConOut(TableDetector):
         """
         table = self._encode(X)
         scores = self._surprise(table)
-        winning = self._engine.winning(table)
+        with threadpool_limits(1, "blas"):
+            winning = self._engine.winning(table)
         return explain_rows(self.schema_, table, scores, winning, self._reference)
 
     def _check_settings(self) -> None:
@@ -125,11 +127,13 @@ class ConOut(TableDetector):
 
     def _fit(self, table: EncodedTable, order: Ints, random: np.random.Generator) -> None:
         given = None if self.contexts is None else self._read_contexts(self.schema_)
-        self._engine = self._new_engine(given).fit(table.take(order), self.schema_, random)
+        with threadpool_limits(1, "blas"):  # on a shared machine its threads would wait for one another
+            self._engine = self._new_engine(given).fit(table.take(order), self.schema_, random)
         self._reference = Reference.of(table, order, random)
 
     def _surprise(self, table: EncodedTable) -> Floats:
-        return self._engine.anomaly_score(table)
+        with threadpool_limits(1, "blas"):
+            return self._engine.anomaly_score(table)
 
     def _get_learned(self) -> dict[str, Any]:
         return {"mode": self.mode, "engine": self._engine.get_state(), "reference": self._reference.get_state()}

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.model import Floats
 
@@ -39,14 +38,13 @@ class Core:
         n, n_columns = rows.shape
         size = max(int(share * n), min(n, n_columns + 2))
         inside = np.arange(n)
-        with threadpool_limits(1, "blas"):  # on a shared machine its threads would wait for one another
-            for step in range(N_STEPS):
-                mean = rows[inside].mean(axis=0)
-                lower = np.linalg.cholesky(_shrunken_covariance(rows[inside], ridge, target))
-                if step < N_STEPS - 1:
-                    distances = (solve_triangular(lower, (rows - mean).T, lower=True) ** 2).sum(axis=0)
-                    inside = np.argpartition(distances, size - 1)[:size]
-            return cls(mean, solve_triangular(lower, np.eye(n_columns), lower=True).T)
+        for step in range(N_STEPS):
+            mean = rows[inside].mean(axis=0)
+            lower = np.linalg.cholesky(_shrunken_covariance(rows[inside], ridge, target))
+            if step < N_STEPS - 1:
+                distances = (solve_triangular(lower, (rows - mean).T, lower=True) ** 2).sum(axis=0)
+                inside = np.argpartition(distances, size - 1)[:size]
+        return cls(mean, solve_triangular(lower, np.eye(n_columns), lower=True).T)
 
     def __call__(self, rows: Floats) -> Floats:
         """(n,) squared distances."""

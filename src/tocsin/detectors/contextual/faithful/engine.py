@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.detectors.contextual.columns import EncodedTable, TableSchema
 from tocsin.detectors.contextual.engine import Context, Winning
@@ -60,13 +59,12 @@ class FaithfulEngine:
     def fit(self, table: EncodedTable, schema: TableSchema, random: np.random.Generator) -> Self:
         n = len(table)
         self._pool = table if n <= MAX_POOL else table.take(np.sort(random.choice(n, MAX_POOL, replace=False)))
-        with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
-            dissimilarity = measure_dependence(self._pool, random).dissimilarity
-            self._groups = find_groups(dissimilarity, random)
-            self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
-            self._seeds = random.integers(0, 2**63, len(self._contexts))
-            self._grow()
-            self._calibrate(random)
+        dissimilarity = measure_dependence(self._pool, random).dissimilarity
+        self._groups = find_groups(dissimilarity, random)
+        self._contexts = self._given if self._given is not None else unions_of_groups(self._groups, random)
+        self._seeds = random.integers(0, 2**63, len(self._contexts))
+        self._grow()
+        self._calibrate(random)
         return self
 
     def anomaly_score(self, table: EncodedTable) -> Floats:
