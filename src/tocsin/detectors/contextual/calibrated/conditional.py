@@ -19,6 +19,7 @@ import numpy as np
 
 from tocsin.detectors.contextual.calibrated.frame import Frame
 from tocsin.detectors.contextual.calibrated.surprise import Surprise
+from tocsin.detectors.contextual.calibrated.targets import Target, correlation, errors_of, outputs_of, targets_of
 from tocsin.detectors.contextual.columns import EncodedTable
 from tocsin.detectors.contextual.engine import Context
 from tocsin.kernels.context_trees import grow_context_trees, predict_columns
@@ -31,29 +32,10 @@ N_TREES, N_SAMPLES, SAMPLE_SHARE, LEAST_LEAF = 48, 2_000, 0.6, 5
 MAX_BLOCKS = 32
 POWER = 1.5
 MAX_TRIES = 24
-MAX_LEVELS, LEAST_LEVEL = 20, 5
-LEAST_PROBABILITY = 1e-3
 MISSING_SCORE = np.float32(-16.0)
 """What stands for a missing number among normal scores, which are within 5 or so."""
 N_STRONGEST = 4
 CENTRAL = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Some outputs of a forest that belong to one column.
-
-    column : position; levels : codes that have an output each, None = the outputs is the normal score; presence : the
-    output says whether the number is missing
-    """
-
-    column: int
-    levels: Ints | None = None
-    presence: bool = False
-
-    @property
-    def n_outputs(self) -> int:
-        return 1 if self.levels is None else len(self.levels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +147,7 @@ class Conditional:
         for place, block in enumerate(self.blocks):
             outputs = predict_columns(inputs, self._is_category, *block.trees, places, block.used_by)
             for target, scale, weight, part in _parts(block, outputs):
-                errors = _errors(target, part, scores, table)
+                errors = errors_of(target, part, scores, table)
                 surprise = np.where(np.isnan(errors), 0.0, scale(np.nan_to_num(errors)))
                 total += weight * surprise**POWER
                 surprise *= weight
@@ -215,8 +197,8 @@ def _grow(
     table: EncodedTable,
     random: np.random.Generator,
 ) -> Block:
-    targets = tuple(target for j in indicators.tolist() for target in _targets(j, scores, table))
-    outputs = _outputs(targets, scores, table)
+    targets = tuple(target for j in indicators.tolist() for target in targets_of(j, scores, table))
+    outputs = outputs_of(targets, scores, table)
     n = len(table)
     size = min(N_SAMPLES, max(2, int(SAMPLE_SHARE * n)))
     rows = np.stack([random.permutation(n)[:size] for _ in range(N_TREES)])
@@ -230,18 +212,12 @@ def _grow(
     start = 0
     for target in targets:
         own = slice(start, start + target.n_outputs)
-        errors = _errors(target, found[:, own], scores, table)
+        errors = errors_of(target, found[:, own], scores, table)
         scales.append(Surprise.of(errors[~np.isnan(errors)]))
-        weights.append(_told(outputs[:, own], found[:, own]))
+        weights.append(correlation(outputs[:, own], found[:, own]))
         start = own.stop
     strongest = _strongest(trees[0], context)
     return Block(tuple(context.tolist()), targets, trees, used_by, tuple(scales), tuple(weights), strongest)
-
-
-def _told(outputs: Any, found: Any) -> float:
-    """In [0, 1]: the root of the share of the outputs' variance that is foretold."""
-    whole = float(((outputs - outputs.mean(axis=0)) ** 2).sum())
-    return max(0.0, 1.0 - float(((outputs - found) ** 2).sum()) / whole) ** 0.5 if whole > 0 else 0.0
 
 
 def _strongest(columns: Any, context: Ints) -> Context:
@@ -251,50 +227,6 @@ def _strongest(columns: Any, context: Ints) -> Context:
     cut = columns >= 0
     use = np.bincount(columns[cut], weights=weight[cut], minlength=int(context.max()) + 1)[context]
     return tuple(int(j) for j in context[np.argsort(-use, kind="stable")[:N_STRONGEST]])
-
-
-def _targets(j: int, scores: Floats, table: EncodedTable) -> list[Target]:
-    n_numbers = scores.shape[1]
-    if j >= n_numbers:
-        present, counts = np.unique(table.codes[:, j - n_numbers], return_counts=True)
-        frequent = present[np.argsort(-counts, kind="stable")][: max(int((counts >= LEAST_LEVEL).sum()), 1)]
-        return [Target(j, np.asarray(frequent[:MAX_LEVELS], np.int64))]
-    missing = np.isnan(scores[:, j])
-    number = [] if missing.all() else [Target(j)]
-    return [*number, Target(j, np.array([1]), presence=True)] if missing.any() else number
-
-
-def _outputs(targets: tuple[Target, ...], scores: Floats, table: EncodedTable) -> Any:
-    """(n, n_outputs) float32, each target of about unit variance."""
-    parts = []
-    for target in targets:
-        if target.levels is None:
-            parts.append(np.nan_to_num(scores[:, [target.column]]))
-        else:
-            parts.append((_levels(target, scores, table)[:, None] == target.levels).astype(np.float64))
-    return np.ascontiguousarray(np.hstack(parts).astype(np.float32))
-
-
-def _levels(target: Target, scores: Floats, table: EncodedTable) -> Any:
-    """(n,) the code of a column, or whether its number is missing."""
-    if target.presence:
-        return np.isnan(scores[:, target.column]).astype(np.int64)
-    return table.codes[:, target.column - scores.shape[1]]
-
-
-def _errors(target: Target, outputs: Any, scores: Floats, table: EncodedTable) -> Floats:
-    """(n,) how far a row is from what was foretold: |normal score - mean|, or -log of the probability of its category.
-
-    A missing number has no error; that it is missing has one.
-    """
-    if target.levels is None:
-        return np.asarray(np.abs(scores[:, target.column] - outputs[:, 0]))
-    levels = _levels(target, scores, table)
-    hit = levels[:, None] == target.levels
-    probability = np.where(hit, outputs, 0.0).sum(axis=1)
-    others = np.maximum(1.0 - outputs.sum(axis=1), 0.0)  # of all rare categories together; of the present, for presence
-    probability = np.where(hit.any(axis=1), probability, others)
-    return np.asarray(-np.log(np.maximum(probability, 0.0) + LEAST_PROBABILITY))
 
 
 def _parts(block: Block, outputs: Any) -> list[tuple[Target, Surprise, float, Any]]:
