@@ -4,7 +4,7 @@ Each column is an indicator once; the other columns are its context (of wide tab
 A forest of randomised trees foretells the indicator; the row's surprise in it is that of its error among the errors of
 the rows of fit, each foretold by trees that have not grown from it. A column counts as much as its context tells of
 it: its weight is the multiple correlation, the root of the share of its variance that is foretold. In contexts that a
-user has given every column counts fully: they say with whom a row is to be compared, whatever that foretells.
+user has given every column counts for something: they say with whom a row is to be compared, whatever that foretells.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ LEAST_ROWS = 20
 N_TREES, N_SAMPLES, SAMPLE_SHARE, LEAST_LEAF = 48, 2_000, 0.6, 5
 MAX_BLOCKS = 32
 POWER = 1.5
+LEAST_GIVEN = 0.25
+"""Least weight of a column in a context that a user has given."""
 MAX_TRIES = 24
 MISSING_SCORE = np.float32(-16.0)
 """What stands for a missing number among normal scores, which are within 5 or so."""
@@ -125,7 +127,8 @@ class Conditional:
             context, indicators = plans[place]
             own = np.random.default_rng(seeds[place])
             block = _grow(context, indicators, inputs, is_category, scores, table, own)
-            return block if given is None else replace(block, weights=(1.0,) * len(block.targets))
+            least = 0.0 if given is None else LEAST_GIVEN
+            return replace(block, weights=tuple(max(weight, least) for weight in block.weights))
 
         with ThreadPoolExecutor(n_threads) as pool:
             return cls(tuple(pool.map(grow, range(len(plans)))), is_category)

@@ -69,7 +69,8 @@ class Surprise:
         """(n,) 0 or more: -log of the share of rows of fit at or above each value."""
         n = len(self.ordered)
         rank = np.interp(values, self.at, self.rank)
-        beyond = np.maximum(values - self.ordered[-1], 0.0) * self.slope
+        with np.errstate(over="ignore"):
+            beyond = np.maximum(values - self.ordered[-1], 0.0) * self.slope
         return np.asarray(-np.log(np.minimum((n - rank + 1.0) / n, 1.0)) + np.minimum(beyond, 300.0))
 
     def to_arrays(self) -> dict[str, Any]:
