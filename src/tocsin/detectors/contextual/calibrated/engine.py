@@ -1,16 +1,17 @@
 """The default mode of ConOut: contexts from the empty one to that of all other columns.
 
-    excess = whole + max(0, copula - 3) + (1 + 10 e) (1 - exp(-max(0, foretold - 3 + e)))
+    excess = whole + (1 + e_c) max(0, copula - 3) + (1 + 10 e_f) (1 - exp(-max(0, foretold - 3 + e_f)))
 
 `whole` is how odd the row is among all rows (the empty context), `copula` how far its numbers are from their joint
 dependence within its categories, `foretold` how badly each column is foretold by all others. Each is on the scale on
 which half of the rows of fit have 0 and a tenth have more than 1; that of `foretold` is taken among rows as odd as this
 one, for where rows are thin every column is foretold worse.
 
-Rows that break a dependence are common in honest data, and in many tables they mean nothing. e in [0, 1) is the
-evidence that this table has outliers of that kind: the share of the rows beyond 3 that the middle of the distribution
-does not explain (Efron's empirical null: an exponential through the median and the ninth tenth leaves 1 in 250 beyond
-3), less two standard errors. Without evidence such rows rank a little higher than they would; with it they come first.
+Rows that break a dependence are common in honest data, and in many tables they mean nothing. e_c and e_f in [0, 1) are
+the evidence that this table has outliers of that kind: the share of the rows beyond 3 that the middle of the
+distribution does not explain (Efron's empirical null: an exponential through the median and the ninth tenth leaves 1 in
+250 beyond 3), less two standard errors. Without evidence such rows rank a little higher than they would; with it they
+come first.
 
 The anomaly score is 1 - p, p the share of the rows of fit with at least this excess, continued by an exponential tail.
 """
@@ -83,7 +84,8 @@ class CalibratedEngine:
         whole, copula, foretold = views.T
         self._scales = Excess.of(whole), Excess.of(copula)
         self._foretold_scale = LocalExcess.of(foretold, whole)
-        self._evidence = evidence_beyond(self._foretold_scale(foretold, whole), FORETOLD_FROM)
+        self._copula_evidence = evidence_beyond(self._scales[1](copula), COPULA_FROM)
+        self._foretold_evidence = evidence_beyond(self._foretold_scale(foretold, whole), FORETOLD_FROM)
         self._tail = Surprise.of(self._parts(views).sum(axis=1))
         return self
 
@@ -137,7 +139,7 @@ class CalibratedEngine:
             "conditional": self._conditional.to_arrays(),
             "scales": [[scale.middle, scale.width] for scale in self._scales],
             "foretold_scale": self._foretold_scale.to_arrays(),
-            "evidence": self._evidence,
+            "evidence": [self._copula_evidence, self._foretold_evidence],
             "tail": self._tail.to_arrays(),
         }
 
@@ -154,7 +156,7 @@ class CalibratedEngine:
         self._conditional = Conditional.from_arrays(state["conditional"])
         self._scales = Excess(*state["scales"][0]), Excess(*state["scales"][1])
         self._foretold_scale = LocalExcess.from_arrays(state["foretold_scale"])
-        self._evidence = float(state["evidence"])
+        self._copula_evidence, self._foretold_evidence = (float(one) for one in state["evidence"])
         self._tail = Surprise.from_arrays(state["tail"])
         return self
 
@@ -174,9 +176,10 @@ class CalibratedEngine:
         if not self._compares_all:
             return np.column_stack([np.zeros((len(views), 2)), foretold])
         whole, copula = (scale(view) for scale, view in zip(self._scales, views.T[:2], strict=True))
-        most = LEAST_CLAIM + CLAIM_BY_EVIDENCE * self._evidence
-        claim = -most * np.expm1(-np.maximum(foretold - FORETOLD_FROM + self._evidence, 0.0))
-        return np.column_stack([whole, np.maximum(copula - COPULA_FROM, 0.0), claim])
+        most = LEAST_CLAIM + CLAIM_BY_EVIDENCE * self._foretold_evidence
+        claim = -most * np.expm1(-np.maximum(foretold - FORETOLD_FROM + self._foretold_evidence, 0.0))
+        broken = (1.0 + self._copula_evidence) * np.maximum(copula - COPULA_FROM, 0.0)
+        return np.column_stack([whole, broken, claim])
 
     def _scores(self, table: EncodedTable) -> Floats:
         """(n, n_numbers) normal scores, that of the median for missing numbers."""
