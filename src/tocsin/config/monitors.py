@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -57,18 +58,18 @@ class MonitorSettings(Section):
         return WindowGrid(self.window, self.timezone, self.origin)
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """What is judged, as people name it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def noun(self) -> tuple[str, str]:
         """What is counted, one and many."""
-        raise NotImplementedError
 
+    @abstractmethod
     def require_measures(self, measures: Mapping[str, Measure], time: str | None) -> None:
         """Raise ValueError for what the monitor needs and its source has not."""
-        raise NotImplementedError
 
 
 class SliceMonitorSettings(MonitorSettings):

@@ -7,6 +7,7 @@ learn from at most `max_rows` rows of the table of fit. Scores are d / (d + d'),
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -54,11 +55,13 @@ class DenseDetector(TableDetector):
         self._rows = rows
         self._learn(rows)
 
+    @abstractmethod
     def _learn(self, rows: Floats) -> None:
-        raise NotImplementedError
+        """Learn from (n, n_columns) rows."""
 
+    @abstractmethod
     def _distance(self, matrix: Floats) -> Floats:
-        raise NotImplementedError
+        """(n,) 0 or more, higher is odder."""
 
     def _surprise(self, table: EncodedTable) -> Floats:
         parts = [
