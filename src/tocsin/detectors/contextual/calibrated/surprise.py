@@ -20,6 +20,8 @@ __all__ = ["Excess", "LocalExcess", "Surprise", "evidence_beyond"]
 TAIL_SHARE = 0.02
 LEAST_TAIL = 5
 MAX_KNOTS, LEAST_ROWS_A_KNOT = 20, 25
+STEEPEST = 1e300
+"""Slope of the tail of values so near to 0 that their reciprocal overflows."""
 SAME, BEYOND = 1e-11, 1e-6
 """Values this near to one another, relative to their size, are one; what is beyond a tied maximum is beyond all."""
 
@@ -63,7 +65,8 @@ class Surprise:
             abs(float(ordered[-1])),
             1.0,
         )
-        return cls(ordered, 1.0 / next(width for width in widths if width > SAME * widths[2]))
+        width = next(width for width in widths if width > SAME * widths[2])
+        return cls(ordered, min(1.0 / width, STEEPEST))
 
     def __call__(self, values: Floats) -> Floats:
         """(n,) 0 or more: -log of the share of rows of fit at or above each value."""
