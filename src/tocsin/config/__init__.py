@@ -5,12 +5,18 @@ URL stands for the environment variable NAME: secrets live there, never in the f
 """
 
 from tocsin.config.load import Settings, load_settings, parse_settings, utc_now
-from tocsin.config.monitors import ContextualMonitorSettings, MonitorSettings, SliceMonitorSettings
+from tocsin.config.monitors import (
+    CollectionMonitorSettings,
+    ContextualMonitorSettings,
+    MonitorSettings,
+    SliceMonitorSettings,
+)
 from tocsin.config.places import AlertSettings, ChannelSettings, SourceSettings, StoreSettings
 
 __all__ = [
     "AlertSettings",
     "ChannelSettings",
+    "CollectionMonitorSettings",
     "ContextualMonitorSettings",
     "MonitorSettings",
     "Settings",
