@@ -63,7 +63,7 @@ def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
         "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "deliver", "export",
-        "score", "simulate funnel", "simulate publishers", "evaluate roi", "evaluate contextual",
+        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm", "evaluate roi", "evaluate contextual",
     }  # fmt: skip
 
 
