@@ -18,6 +18,7 @@ from tocsin.model.facts import (
     SliceScores,
     SliceStatus,
 )
+from tocsin.model.histograms import Histograms
 from tocsin.model.measures import Kpi, Measure
 from tocsin.model.records import (
     Alert,
@@ -48,6 +49,7 @@ __all__ = [
     "Facts",
     "Feedback",
     "Floats",
+    "Histograms",
     "Incident",
     "IncidentState",
     "Ints",

@@ -23,6 +23,7 @@ __all__ = [
     "Ints",
     "SliceScores",
     "SliceStatus",
+    "window_at",
 ]
 
 MISSING = "(missing)"
@@ -83,7 +84,7 @@ class Facts:
         )
 
     def window_at(self, index: int) -> Window:
-        return _window_at(self.starts, index)
+        return window_at(self.starts, index)
 
 
 class SliceStatus(enum.IntEnum):
@@ -175,9 +176,10 @@ class EntityTable:
         return slice(int(first), int(last))
 
     def window_at(self, index: int) -> Window:
-        return _window_at(self.starts, index)
+        return window_at(self.starts, index)
 
 
-def _window_at(starts: Ints, index: int) -> Window:
+def window_at(starts: Ints, index: int) -> Window:
+    """Window `index` of consecutive ones that begin at these epoch seconds."""
     start, end = (datetime.fromtimestamp(int(second), UTC) for second in starts[index : index + 2])
     return Window(start, end)

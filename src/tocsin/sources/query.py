@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from tocsin.config import SourceSettings
 from tocsin.errors import SourceError, nearest
+from tocsin.formatting import format_number
 from tocsin.model import Kpi, Measure
 from tocsin.windows import WindowGrid
 
-__all__ = ["EntityQuery", "FactsQuery", "WindowsQuery"]
+__all__ = ["DAY_SECONDS", "EntityQuery", "FactsQuery", "HistogramQuery", "WindowsQuery"]
+
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,78 @@ class EntityQuery(WindowsQuery):
             if isinstance(feature, Kpi):
                 found |= {label: _measure(name, known, label) for label in feature.measures}
         return found
+
+
+@dataclass(frozen=True)
+class HistogramQuery(WindowsQuery):
+    """A request for histograms of what entities did.
+
+    Parameters
+    ----------
+    entity : str
+        The column that names them.
+    attribute : str or None
+        The column that is counted by its values; None = by the time of day, on the wall clock of the grid.
+    n_bins : int
+        Of the time of day: equal spans.
+    fine_seconds : int or None
+        Of the time of day: the length of the finer spans that are asked for; it divides a bin.
+    edges : tuple of float
+        Of a column of numbers: n edges make n + 1 bins, each with its lower edge.
+    categories : tuple of str
+        Of any other column: the values, each a bin; the last bin is for all others.
+    weight : str or None
+        A column of whole numbers to sum; None = every row counts 1.
+    peers : tuple of str
+        Columns whose most frequent values say whom an entity is like; of equally frequent ones the first in binary
+        order.
+    min_records : int
+        Entities with fewer records in a window are left out of it.
+    max_entities : int
+        At most this many in a window, those with the most records, equals by name in binary order.
+    """
+
+    entity: str
+    attribute: str | None = None
+    n_bins: int = 24
+    fine_seconds: int | None = None
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    weight: str | None = None
+    peers: tuple[str, ...] = ()
+    min_records: int = 1
+    max_entities: int = 200_000
+
+    @property
+    def span_seconds(self) -> int:
+        """The length of the finest spans of the day."""
+        return self.fine_seconds or DAY_SECONDS // self.n_bins
+
+    @property
+    def n_spans(self) -> int:
+        return DAY_SECONDS // self.span_seconds if self.attribute is None else len(self.labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the bins, for people."""
+        if self.attribute is None:
+            step = DAY_SECONDS // self.n_bins
+            return tuple(_clock(index * step) for index in range(self.n_bins))
+        if self.categories:
+            return (*self.categories, "other")
+        edges = [format_number(edge, 6) for edge in self.edges]
+        inner = (f"{low} to {high}" for low, high in pairwise(edges))
+        return (f"below {edges[0]}", *inner, f"{edges[-1]} and more") if edges else ("all",)
+
+    def measures_of(self, name: str, settings: SourceSettings) -> dict[str, Measure]:
+        """None: what is counted is no measure."""
+        return {}
+
+
+def _clock(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
+    clock = f"{minutes // 60:02}:{minutes % 60:02}"
+    return f"{clock}:{second:02}" if second else clock
 
 
 def _measure(name: str, known: Mapping[str, Measure], label: str) -> Measure:

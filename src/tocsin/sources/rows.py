@@ -14,7 +14,7 @@ from tocsin.config import SourceSettings
 from tocsin.errors import SourceError, nearest
 from tocsin.model import MISSING, Measure
 from tocsin.sources.event_time import is_time_column, with_seconds
-from tocsin.sources.query import WindowsQuery
+from tocsin.sources.query import HistogramQuery, WindowsQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-__all__ = ["as_text", "column_of", "dimension_columns", "prepared_rows", "text_column", "time_column"]
+__all__ = [
+    "as_text",
+    "column_of",
+    "dimension_columns",
+    "histogram_columns",
+    "prepared_rows",
+    "text_column",
+    "time_column",
+]
 
 LARGEST = 1e300
 """A measure beyond this counts as infinite: sums of it leave the range of a double."""
+MOST_RECORDS = 1e15
+"""A row that stands for more records is not usable: sums of them leave the range of a whole number."""
 
 
 def column_of(table: ir.Table, name: str, column: str, role: str) -> ir.Column:
@@ -192,3 +202,30 @@ def dimension_columns(table: ir.Table, name: str, dimensions: Sequence[str]) -> 
     return {
         f"d{k}": text_column(table, name, column, "dimension").fill_null(MISSING) for k, column in enumerate(dimensions)
     }
+
+
+def histogram_columns(table: ir.Table, name: str, query: HistogramQuery) -> dict[str, ir.Value]:
+    """value and amount: what a row is counted by, and how often; NULL = not usable."""
+    import ibis
+
+    found: dict[str, Any] = {"value": ibis.literal(0.0), "amount": ibis.literal(1, type="int64")}
+    if query.attribute is not None and query.categories:
+        found["value"] = text_column(table, name, query.attribute, "attribute")
+    elif query.attribute is not None:
+        number, usable, _ = _finite(_numeric(table, name, query.attribute, "attribute"))
+        found["value"] = ibis.ifelse(usable, number, ibis.null("float64"))
+    if query.weight is not None:
+        number, usable, _ = _finite(_numeric(table, name, query.weight, "weight"))
+        whole = usable & (number >= 0) & (number < MOST_RECORDS) & (number == number.floor())
+        found["amount"] = ibis.ifelse(whole, number, ibis.null("float64")).cast("int64")
+    return found
+
+
+def _numeric(table: ir.Table, name: str, column: str, role: str) -> ir.Column:
+    values = column_of(table, name, column, role)
+    if not values.type().is_numeric() or values.type().is_boolean():
+        hint = "of a column of texts, bins are a list of its values" if role == "attribute" else None
+        raise SourceError(
+            f"Source {name!r}: the {role} {column!r}", allowed="numbers", got=str(values.type()), hint=hint
+        )
+    return values

@@ -10,19 +10,30 @@ from typing import Any
 
 from tocsin.config import SourceSettings
 from tocsin.errors import SourceError
-from tocsin.model import EntityTable, Facts, LeftOut
+from tocsin.model import EntityTable, Facts, Histograms, LeftOut
 from tocsin.sources.compiled import DIALECTS, compile_expression, compiler_of
 from tocsin.sources.describe import TableDescription, describe_table
 from tocsin.sources.engines import Engine, connect, engine_errors
 from tocsin.sources.entities import entities_expression, gather_entities
 from tocsin.sources.event_time import with_seconds
 from tocsin.sources.gather import gather_facts
-from tocsin.sources.query import EntityQuery, FactsQuery
+from tocsin.sources.histograms import (
+    edges_of,
+    gather_histograms,
+    gather_peers,
+    histograms_expression,
+    peers_expression,
+    values_expression,
+)
+from tocsin.sources.query import EntityQuery, FactsQuery, HistogramQuery
 from tocsin.sources.rows import column_of, time_column
 from tocsin.sources.statement import facts_expression
 from tocsin.sources.windowed import quality_expression
 
 __all__ = ["OpenTable", "Source", "compile_sql", "open_source", "open_table"]
+
+
+AnyQuery = FactsQuery | EntityQuery | HistogramQuery
 
 
 class OpenTable:
@@ -73,7 +84,7 @@ class Source(OpenTable):
         super().__init__(engine)
         self.settings = settings
 
-    def check(self, query: FactsQuery | EntityQuery | None = None) -> list[str]:
+    def check(self, query: AnyQuery | None = None) -> list[str]:
         """Problems as sentences, none if all is well: columns, types, and what the engine says of the statement.
 
         Reads no data; with a query, the engine plans its statement.
@@ -159,6 +170,21 @@ class Source(OpenTable):
             batches = self._batches(entities_expression(*arguments))
             return gather_entities(batches, self._engine.table, self.name, self.settings, query, general)
 
+    def histograms(self, query: HistogramQuery, now: datetime) -> Histograms:
+        """What all entities did in the windows of a query; parameters and errors as for `facts`."""
+        with engine_errors(self.name, self._engine.secrets):
+            arguments = (self._engine.table, self.name, self.settings, query, now, self._engine.dialect)
+            counts = self._counts(quality_expression(*arguments))
+            peers = gather_peers(self._batches(peers_expression(*arguments)), query) if query.peers else {}
+            general = _left_out(counts, self.settings)
+            return gather_histograms(self._batches(histograms_expression(*arguments)), query, peers, general)
+
+    def edges(self, query: HistogramQuery, n_bins: int, now: datetime) -> tuple[float, ...]:
+        """The edges of bins with equally many records each in the windows of a query, to four digits; () = no rows."""
+        with engine_errors(self.name, self._engine.secrets):
+            arguments = (self._engine.table, self.name, self.settings, query, now, self._engine.dialect)
+            return edges_of(self._batches(values_expression(*arguments)), n_bins)
+
     def _counts(self, expression: Any) -> dict[str, int]:
         counts = {key: int(value) for key, value in self._rows(expression)[0].items()}
         self._require_times(counts)
@@ -185,10 +211,14 @@ def _left_out(counts: dict[str, int], settings: SourceSettings) -> tuple[LeftOut
         ),
         ("infinite measure", "n_unusable", "rows have an infinite or undefined measure; that value counts as nothing."),
         ("missing entity", "n_nameless", "rows name no entity."),
+        ("missing attribute", "n_valueless", "rows have no usable value to be counted by; they are left out."),
+        ("unusable weight", "n_weightless", "rows have no whole number from 0 on as their weight; they are left out."),
         ("negative measure", "n_negative", "rows have a negative measure; they are kept, as refunds are."),
     )
     return tuple(
-        LeftOut(reason, counts[key], "rows", f"{counts[key]} {rest}") for reason, key, rest in reasons if counts[key]
+        LeftOut(reason, counts[key], "rows", f"{counts[key]} {rest}")
+        for reason, key, rest in reasons
+        if counts.get(key)
     )
 
 
@@ -226,9 +256,9 @@ def open_table(path_or_url: str, table: str | None, base: Path) -> OpenTable:
     return OpenTable(connect("data", path_or_url, None, None, base))
 
 
-def _expression(
-    table: Any, name: str, settings: SourceSettings, query: FactsQuery | EntityQuery, now: datetime, dialect: str
-) -> Any:
+def _expression(table: Any, name: str, settings: SourceSettings, query: AnyQuery, now: datetime, dialect: str) -> Any:
+    if isinstance(query, HistogramQuery):
+        return histograms_expression(table, name, settings, query, now, dialect)
     if isinstance(query, EntityQuery):
         return entities_expression(table, name, settings, query, now, dialect)
     return facts_expression(table, name, settings, query, now, dialect)
@@ -238,11 +268,11 @@ def compile_sql(
     name: str,
     settings: SourceSettings,
     schema: Mapping[str, str],
-    query: FactsQuery | EntityQuery,
+    query: AnyQuery,
     dialect: str,
     now: datetime,
 ) -> str:
-    """The SQL text of a query's facts or entities, without a connection.
+    """The SQL text of a query's facts, entities or histograms, without a connection.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.config import SourceSettings
 from tocsin.sources.event_time import piecewise
-from tocsin.sources.query import EntityQuery, FactsQuery, WindowsQuery
-from tocsin.sources.rows import prepared_rows, text_column
+from tocsin.sources.query import EntityQuery, FactsQuery, HistogramQuery, WindowsQuery
+from tocsin.sources.rows import histogram_columns, prepared_rows, text_column
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,19 +17,27 @@ __all__ = ["in_windows", "pruned", "quality_expression"]
 
 
 def quality_expression(
-    table: ir.Table, name: str, settings: SourceSettings, query: FactsQuery | EntityQuery, now: datetime, dialect: str
+    table: ir.Table,
+    name: str,
+    settings: SourceSettings,
+    query: FactsQuery | EntityQuery | HistogramQuery,
+    now: datetime,
+    dialect: str,
 ) -> ir.Table:
     """One row of counts: n_rows, n_future, n_blank, n_unreadable, n_usable, n_unusable, n_negative, n_nameless.
 
     n_rows, n_unusable, n_negative and n_nameless (no entity) count rows that are aggregated; n_usable counts all rows
-    with a readable time.
+    with a readable time. Of histograms also n_valueless (no attribute) and n_weightless (no weight).
     """
     import ibis
 
     table = pruned(table, settings, query.start, None)
     named: dict[str, Any] = {"nameless": ibis.literal(False)}
-    if isinstance(query, EntityQuery):
+    if isinstance(query, EntityQuery | HistogramQuery):
         named["nameless"] = text_column(table, name, query.entity, "entity").isnull()
+    if isinstance(query, HistogramQuery):
+        counted = histogram_columns(table, name, query)
+        named |= {"valueless": counted["value"].isnull(), "weightless": counted["amount"].isnull()}
     rows = prepared_rows(table, name, settings, query, query.measures_of(name, settings), now, dialect, **named)
     seconds = int(now.timestamp())
     relative = relative_seconds(rows.sec, query)
@@ -47,7 +55,7 @@ def quality_expression(
         n_usable=number(readable),
         n_unusable=number(aggregated & rows.unusable),
         n_negative=number(aggregated & rows.negative),
-        n_nameless=number(aggregated & rows.nameless),
+        **{f"n_{test}": number(aggregated & rows[test]) for test in named},
     )
 
 

@@ -19,7 +19,7 @@ __all__ = ["TIME_OF_DAY", "CollectionMonitorSettings"]
 
 TIME_OF_DAY = "time of day"
 DAY = timedelta(days=1)
-MAX_BINS, MAX_SPANS = 1_000, 1_440
+MAX_BINS, MAX_SPANS = 200, 1_440
 
 
 def _optional_duration(value: object) -> object:
