@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +31,7 @@ class Histograms:
     count    : (n_entries,) int32 or int64, at least 1
     starts   : (n_windows + 1,) int64 epoch seconds UTC; window w is [starts[w], starts[w + 1])
     silent   : (n_windows,) bool, True where the source had no rows at all
-    peers    : name -> text that says whom the entity is like; empty where nobody asked
+    peers    : (n_rows,) object array of texts that say whom the entity was like in the window; None: nobody asked
     left_out : what was cut from each window and why, n_windows tuples
     general  : what could not be used of the table as a whole
     """
@@ -48,7 +47,7 @@ class Histograms:
     count: npt.NDArray[np.signedinteger]
     starts: Ints
     silent: Bools
-    peers: Mapping[str, str] = field(default_factory=dict)
+    peers: npt.NDArray[np.object_] | None = None
     left_out: tuple[tuple[LeftOut, ...], ...] = ()
     general: tuple[LeftOut, ...] = ()
 

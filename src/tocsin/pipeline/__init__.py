@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from tocsin.alerts import DeliveryReport, deliver
@@ -22,6 +21,7 @@ from tocsin.config import MonitorSettings, Settings, load_settings, utc_now
 from tocsin.errors import InputError
 from tocsin.model import Run
 from tocsin.pipeline.lens import lens_class
+from tocsin.pipeline.memory import Memory
 from tocsin.pipeline.write import MonitorReport, WindowWriter
 from tocsin.sources import open_source
 from tocsin.store import Store
@@ -147,10 +147,11 @@ def _evaluate(
     progress: Progress | None,
 ) -> MonitorReport:
     lens_of, place = lens_class(monitor), settings.source[monitor.source]
+    memory = Memory(store, monitor.name)
     n_done = 0
     for chunk in _chunks(indices, lens_of.chunk_windows):
         with open_source(monitor.source, place, settings.base) as source:
-            lens = lens_of.read(monitor, source, partial(store.excluded, monitor.name), chunk, now)
+            lens = lens_of.read(monitor, source, memory, chunk, now)
         writer.report.left_out = lens.left_out
         for index in chunk:
             writer.write(lens, index)

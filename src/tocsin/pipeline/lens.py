@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -12,13 +12,11 @@ from typing import Any, ClassVar, Protocol, Self
 from tocsin.config import MonitorSettings
 from tocsin.errors import InputError, nearest
 from tocsin.incidents import Sighting
-from tocsin.model import Anomaly, LeftOut, RunStatus, Window
+from tocsin.model import Anomaly, LeftOut, RunStatus
+from tocsin.pipeline.memory import Kept, Memory
 from tocsin.sources import Source
 
-__all__ = ["REGISTRY", "Confirmed", "Found", "Lens", "lens_class"]
-
-Confirmed = Callable[[datetime, datetime], list[tuple[Window, str]]]
-"""(since, until) -> window and slice key of the anomalies that people have confirmed there."""
+__all__ = ["REGISTRY", "Found", "Lens", "lens_class"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,8 @@ class Found:
     """What a judged window holds before it meets the incidents that are alive.
 
     n_parts, n_tested, n_flagged : how many slices or entities there were, could be judged, and were flagged
+    states : what a lens that learns as time goes wants to find again, see `pipeline.memory`
+    n_states : before how many of the newest windows it is kept
     """
 
     status: RunStatus = RunStatus.EVALUATED
@@ -36,6 +36,8 @@ class Found:
     sightings: tuple[Sighting, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    states: tuple[Kept, ...] = ()
+    n_states: int = 0
 
 
 class Lens(Protocol):
@@ -47,7 +49,7 @@ class Lens(Protocol):
     """What the source left out."""
 
     @classmethod
-    def read(cls, monitor: Any, source: Source, confirmed: Confirmed, windows: range, now: datetime) -> Self:
+    def read(cls, monitor: Any, source: Source, memory: Memory, windows: range, now: datetime) -> Self:
         """Read what judging these windows needs; raises `SourceError`."""
         ...
 
@@ -57,7 +59,10 @@ class Lens(Protocol):
         ...
 
     def digest(self, window: int) -> str:
-        """Of everything that the judgement depends on: equal digests, equal judgements."""
+        """Of everything that the judgement depends on: equal digests, equal judgements.
+
+        Windows are asked for in ascending order; one whose digest is known is not judged again.
+        """
         ...
 
     def judge(self, window: int) -> Found:
@@ -69,6 +74,7 @@ REGISTRY: Mapping[str, str] = MappingProxyType(
     {
         "slices": "tocsin.pipeline.slices:SlicesLens",
         "contextual": "tocsin.pipeline.contextual:ContextualLens",
+        "collections": "tocsin.pipeline.collections:CollectionsLens",
     }
 )
 """Kind of a monitor -> "module:class" of its lens."""

@@ -11,6 +11,7 @@ from tocsin.config import MonitorSettings, Settings
 from tocsin.incidents import advance
 from tocsin.model import Anomaly, Change, Incident, LeftOut, Run, RunStatus
 from tocsin.pipeline.lens import Found, Lens
+from tocsin.pipeline.memory import keep
 from tocsin.store import Store
 
 __all__ = ["MonitorReport", "WindowWriter"]
@@ -119,6 +120,8 @@ class WindowWriter:
                 for incident, change in (step.changes if self._alerts else ())
             ]
             transaction.write(run, found.anomalies, step.incidents, messages)
+            if found.states:
+                keep(transaction, found.states, found.n_states, self._now)
             self.report.runs.append(run)
             self.report.changes += step.changes
             self.report.anomalies += found.anomalies

@@ -51,15 +51,15 @@ def histograms_expression(
 def peers_expression(
     table: ir.Table, name: str, settings: SourceSettings, query: HistogramQuery, now: datetime, dialect: str
 ) -> ir.Table:
-    """b_entity, b_p0, b_p1, …: the most frequent combination of the peers' columns of each entity."""
+    """w, b_entity, b_p0, …: the most frequent combination of the peers' columns of each entity in each window."""
     import ibis
 
     columns = [f"b_p{k}" for k in range(len(query.peers))]
     rows = _usable(table, name, settings, query, now, dialect)
-    counted = rows.group_by(["b_entity", *columns]).aggregate(n=rows.amount.sum())
+    counted = rows.group_by(["w", "b_entity", *columns]).aggregate(n=rows.amount.sum())
     order = [counted.n.desc(), *(counted[column] for column in columns)]
-    ranked = counted.mutate(place=ibis.row_number().over(group_by=[counted.b_entity], order_by=order))
-    return ranked.filter(ranked.place == 0).select("b_entity", *columns)
+    ranked = counted.mutate(place=ibis.row_number().over(group_by=[counted.w, counted.b_entity], order_by=order))
+    return ranked.filter(ranked.place == 0).select("w", "b_entity", *columns)
 
 
 def values_expression(
@@ -122,18 +122,18 @@ def edges_of(batches: Iterator[Any], n_bins: int) -> tuple[float, ...]:
     return tuple(sorted({texts[place] for place in places} - {texts[0]})) or (texts[0],)
 
 
-def gather_peers(batches: Iterator[Any], query: HistogramQuery) -> dict[str, str]:
-    """Name of an entity -> its peers' values as one text."""
-    found: dict[str, str] = {}
+def gather_peers(batches: Iterator[Any], query: HistogramQuery) -> dict[tuple[int, str], str]:
+    """(window, name of an entity) -> its peers' values as one text."""
+    found: dict[tuple[int, str], str] = {}
     for batch in batches:
         columns = [batch[f"b_p{k}"].to_pylist() for k in range(len(query.peers))]
-        labels = (json.dumps(values) for values in zip(*columns, strict=True))
-        found.update(zip(batch["b_entity"].to_pylist(), labels, strict=True))
+        keys = zip(batch["w"].to_pylist(), batch["b_entity"].to_pylist(), strict=True)
+        found.update(zip(keys, map(json.dumps, zip(*columns, strict=True)), strict=True))
     return found
 
 
 def gather_histograms(
-    batches: Iterator[Any], query: HistogramQuery, peers: dict[str, str], general: tuple[LeftOut, ...]
+    batches: Iterator[Any], query: HistogramQuery, peers: dict[tuple[int, str], str], general: tuple[LeftOut, ...]
 ) -> Histograms:
     """Read all batches; memory stays within about 60 bytes an entry while they are sorted, 6 afterwards."""
     names, window, code, span, count = _read(batches)
@@ -165,7 +165,7 @@ def gather_histograms(
         count=count.astype(np.int32) if count.max(initial=0) < 2**31 else count,
         starts=np.array(starts, dtype=np.int64),
         silent=silent,
-        peers=peers,
+        peers=_in_rows(peers, window[kept], names[code[kept]]) if query.peers else None,
         left_out=left_out,
         general=general,
     )
@@ -193,6 +193,12 @@ def _read(batches: Iterator[Any]) -> tuple[Any, Any, Any, Any, Ints]:
     code = place[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
     names = distinct.take(pa.array(order)).to_numpy(zero_copy_only=False).astype(object)
     return names, np.concatenate(windows), code, np.concatenate(spans), np.concatenate(counts)
+
+
+def _in_rows(peers: dict[tuple[int, str], str], window: Any, names: Any) -> Any:
+    found = np.empty(len(names), dtype=object)
+    found[:] = [peers.get(key, "") for key in zip(window.tolist(), names, strict=True)]
+    return found
 
 
 def _kept(window: Any, totals: Ints, query: HistogramQuery) -> tuple[Bools, tuple[tuple[LeftOut, ...], ...]]:

@@ -19,7 +19,7 @@ from tocsin.store import queries, schema
 from tocsin.store.records import feedback_from_row
 from tocsin.store.types import plain
 
-__all__ = ["add", "counting", "excluded", "undo"]
+__all__ = ["add", "counting", "decided", "excluded", "undo"]
 
 
 def add(connection: Connection, feedback: Feedback) -> Feedback:
@@ -98,18 +98,24 @@ def excluded(connection: Connection, monitor: str, since: datetime, until: datet
 
     They leave the reference; "expected" and "not-relevant" stay in it.
     """
+    found = decided(connection, monitor, since, until)
+    return [(window, key) for window, key, verdict in found if verdict is Verdict.RELEVANT]
+
+
+def decided(
+    connection: Connection, monitor: str, since: datetime, until: datetime
+) -> list[tuple[Window, str, Verdict]]:
+    """(window, slice key, verdict) of the anomalies in [since, until) that people judged, by time and slice."""
     table, link = schema.anomaly, schema.incident_anomaly
-    decided = {
-        (row.subject_kind, row.subject_id): row.verdict
+    verdicts = {
+        (row.subject_kind, row.subject_id): Verdict(row.verdict)
         for row in _last_answers(connection, [schema.feedback.c.monitor == monitor])
         if row.verdict != Verdict.UNSURE.value
     }
-    if Verdict.RELEVANT.value not in decided.values():
+    if not verdicts:
         return []
     given = schema.feedback
-    confirmed_once = sa.select(given.c.subject_id).where(
-        given.c.monitor == monitor, given.c.verdict == Verdict.RELEVANT.value, given.c.undone_at.is_(None)
-    )
+    answered = sa.select(given.c.subject_id).where(given.c.monitor == monitor, given.c.undone_at.is_(None))
     query = (
         sa.select(table.c.id, table.c.window_start, table.c.window_end, table.c.slice_key, link.c.incident_id)
         .join(link, link.c.anomaly_id == table.c.id, isouter=True)
@@ -117,12 +123,12 @@ def excluded(connection: Connection, monitor: str, since: datetime, until: datet
             table.c.monitor == monitor,
             table.c.window_start >= since,
             table.c.window_start < until,
-            sa.or_(table.c.id.in_(confirmed_once), link.c.incident_id.in_(confirmed_once)),
+            sa.or_(table.c.id.in_(answered), link.c.incident_id.in_(answered)),
         )
     )
-    confirmed = {
-        (Window(row.window_start, row.window_end), row.slice_key)
-        for row in connection.execute(query)
-        if decided.get(("anomaly", row.id), decided.get(("incident", row.incident_id))) == Verdict.RELEVANT.value
-    }
-    return sorted(confirmed)
+    found = set()
+    for row in connection.execute(query):
+        verdict = verdicts.get(("anomaly", row.id), verdicts.get(("incident", row.incident_id)))
+        if verdict is not None:
+            found.add((Window(row.window_start, row.window_end), row.slice_key, verdict))
+    return sorted(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from tocsin.errors import InputError, StoreError
 from tocsin.store import schema
 
-__all__ = ["DetectorState", "get_state", "put_state"]
+__all__ = ["DetectorState", "delete_states", "get_state", "put_state", "state_names"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,3 +74,17 @@ def get_state(connection: Connection, monitor: str, name: str) -> DetectorState 
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(f"The state {name!r} of {monitor!r} is damaged", hint="backfill the monitor") from error
     return DetectorState(row.version, row.saved_at, arrays, row.meta)
+
+
+def state_names(connection: Connection, monitor: str, prefix: str = "") -> list[str]:
+    """The names of the monitor's states that begin so, in order."""
+    table = schema.detector_state
+    names = connection.scalars(sa.select(table.c.name).where(table.c.monitor == monitor))
+    return sorted(name for name in names if name.startswith(prefix))
+
+
+def delete_states(connection: Connection, monitor: str, names: Iterable[str]) -> None:
+    """Forget some states of a monitor."""
+    table = schema.detector_state
+    for name in names:
+        connection.execute(sa.delete(table).where(table.c.monitor == monitor, table.c.name == name))

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
-from tocsin.model import Anomaly, Feedback, Incident, IncidentState, Run, Window
+from tocsin.model import Anomaly, Feedback, Incident, IncidentState, Run, Verdict, Window
 from tocsin.store import feedback as answers
 from tocsin.store import lease as leases
 from tocsin.store import outbox, queries, state, upkeep
@@ -158,6 +158,11 @@ class Store:
         with reading(self._engine) as connection:
             return answers.excluded(connection, monitor, since, until)
 
+    def decided(self, monitor: str, since: datetime, until: datetime) -> list[tuple[Window, str, Verdict]]:
+        """(window, slice key, verdict) of anomalies in [since, until) that people judged, whatever they said."""
+        with reading(self._engine) as connection:
+            return answers.decided(connection, monitor, since, until)
+
     # --- outbox ----------------------------------------------------------------------------------------------------
 
     def claim_alerts(
@@ -201,6 +206,18 @@ class Store:
         """A detector's state, or None."""
         with reading(self._engine) as connection:
             return state.get_state(connection, monitor, name)
+
+    def state_names(self, monitor: str, prefix: str = "") -> list[str]:
+        """The names of the monitor's states that begin so, in order."""
+        with reading(self._engine) as connection:
+            return state.state_names(connection, monitor, prefix)
+
+    def states(self, monitor: str, prefix: str) -> dict[str, state.DetectorState]:
+        """The states whose names begin so, in the order of their names, all of one instant."""
+        with reading(self._engine) as connection:
+            names = state.state_names(connection, monitor, prefix)
+            found = {name: state.get_state(connection, monitor, name) for name in names}
+        return {name: kept for name, kept in found.items() if kept is not None}
 
     def put_state(
         self,

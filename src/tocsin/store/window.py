@@ -113,6 +113,14 @@ class WindowTransaction:
         """Keep a detector's state; it is written or lost together with the window."""
         state.put_state(self._connection, self.monitor, name, version, arrays, meta, at)
 
+    def state_names(self, prefix: str = "") -> list[str]:
+        """The names of the monitor's states that begin so, in order."""
+        return state.state_names(self._connection, self.monitor, prefix)
+
+    def delete_states(self, names: Sequence[str]) -> None:
+        """Forget some of the monitor's states."""
+        state.delete_states(self._connection, self.monitor, names)
+
     def write(
         self, run: Run, anomalies: Sequence[Anomaly], incidents: Sequence[Incident], alerts: Sequence[Alert]
     ) -> int:

@@ -21,7 +21,8 @@ from tocsin.formatting import format_count
 from tocsin.incidents import Indicator, OddEntity, describe_entity, describe_silence, indicators_of
 from tocsin.model import EntityTable, Floats, Ints, RunStatus, Slice
 from tocsin.pipeline.contextual.turnover import Turnover
-from tocsin.pipeline.lens import Confirmed, Found
+from tocsin.pipeline.lens import Found
+from tocsin.pipeline.memory import Memory
 from tocsin.sources import EntityQuery, Source
 
 __all__ = ["MIN_ENTITIES", "ContextualLens"]
@@ -46,12 +47,12 @@ class ContextualLens:
 
     @classmethod
     def read(
-        cls, monitor: ContextualMonitorSettings, source: Source, confirmed: Confirmed, windows: range, now: datetime
+        cls, monitor: ContextualMonitorSettings, source: Source, memory: Memory, windows: range, now: datetime
     ) -> Self:
         for problem in _unknown(monitor, source):
             raise ConfigError(problem)
         query = _query(monitor, windows.start, windows.stop)
-        known = [(window.start, _name(monitor, key)) for window, key in confirmed(LONG_AGO, query.end)]
+        known = [(window.start, _name(monitor, key)) for window, key in memory.confirmed(LONG_AGO, query.end)]
         return cls(monitor, source.entities(query, now), query.first, known)
 
     @classmethod

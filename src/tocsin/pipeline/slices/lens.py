@@ -11,7 +11,8 @@ from tocsin.config import SliceMonitorSettings
 from tocsin.errors import NotEnoughData
 from tocsin.incidents import describe_anomaly, describe_cause, describe_silence, find_causes
 from tocsin.model import Facts, LeftOut, RunStatus, SliceScores
-from tocsin.pipeline.lens import Confirmed, Found
+from tocsin.pipeline.lens import Found
+from tocsin.pipeline.memory import Memory
 from tocsin.pipeline.slices.course import Course
 from tocsin.pipeline.slices.judge import Judge
 from tocsin.sources import FactsQuery, Source
@@ -33,12 +34,10 @@ class SlicesLens:
         self.left_out = facts.left_out
 
     @classmethod
-    def read(
-        cls, monitor: SliceMonitorSettings, source: Source, confirmed: Confirmed, windows: range, now: datetime
-    ) -> Self:
+    def read(cls, monitor: SliceMonitorSettings, source: Source, memory: Memory, windows: range, now: datetime) -> Self:
         query = _query(monitor, windows.start, windows.stop)
         facts = source.facts(query, now)
-        judge = Judge(monitor, facts, confirmed(query.start, query.end))
+        judge = Judge(monitor, facts, memory.confirmed(query.start, query.end))
         return cls(monitor, facts, query.first, judge)
 
     @classmethod
