@@ -1,5 +1,6 @@
 """Anomalies of nested slices and neighbouring windows -> one incident (open, update, close, retract)."""
 
+from tocsin.incidents.collections import OddCollection, Part, describe_collection
 from tocsin.incidents.describe import Sighting, describe_anomaly, describe_cause, describe_silence, number
 from tocsin.incidents.entities import Indicator, OddEntity, describe_entity, describe_indicator
 from tocsin.incidents.evidence import indicators_of
@@ -10,11 +11,14 @@ __all__ = [
     "Advance",
     "Cause",
     "Indicator",
+    "OddCollection",
     "OddEntity",
+    "Part",
     "Sighting",
     "advance",
     "describe_anomaly",
     "describe_cause",
+    "describe_collection",
     "describe_entity",
     "describe_indicator",
     "describe_silence",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,3 +86,16 @@ class Histograms:
         """Counts of spans (…, n_spans) as counts of bins (…, n_bins)."""
         bins: Ints = spans.reshape(*spans.shape[:-1], self.n_bins, -1).sum(axis=-1)
         return bins
+
+    def digest_of(self, window: int) -> str:
+        """Of everything that a window holds: equal digests, equal histograms."""
+        rows = self.rows_of(window)
+        entries = slice(int(self.indptr[rows.start]), int(self.indptr[rows.stop]))
+        digest = hashlib.blake2b(json.dumps([self.labels, self.n_spans, bool(self.silent[window])]).encode())
+        digest.update(json.dumps(self.names_of(window).tolist()).encode())
+        digest.update(np.diff(self.indptr[rows.start : rows.stop + 1]).tobytes())
+        digest.update(self.span[entries].tobytes())
+        digest.update(self.count[entries].astype(np.int64).tobytes())
+        if self.peers is not None:
+            digest.update(json.dumps(self.peers[rows].tolist()).encode())
+        return digest.hexdigest()

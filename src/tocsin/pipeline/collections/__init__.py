@@ -1,0 +1,5 @@
+"""The lens of collections in the pipeline."""
+
+from tocsin.pipeline.collections.lens import CollectionsLens
+
+__all__ = ["CollectionsLens"]
