@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,4 +107,130 @@ def evaluate_contextual(
     render_contextual(console, result)
     if out is not None:
         write_contextual(result, out)
+        console.lines([f"written: {out}"])
+
+
+@evaluations.command("collections")
+def evaluate_collections(
+    volumes: Annotated[
+        Path | None, typer.Option(help="Parquet or CSV with real daily volumes: shop_id, date, count.")
+    ] = None,
+    shop: Annotated[str | None, typer.Option(help="Whose volumes; 1629 is the paper's.")] = None,
+    hours: Annotated[
+        list[Path] | None, typer.Option(help="Also a real table of hourly counts: date, hour, count (repeatable).")
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this table of the paper: II to VI, or none (repeatable).")
+    ] = None,
+    detector: Annotated[
+        list[str] | None, typer.Option(help="Only this detector in the comparison, or none (repeatable).")
+    ] = None,
+    sellers: Annotated[int, typer.Option(min=1, help="Simulated sellers, for the paper's tables.")] = 4,
+    copies: Annotated[int, typer.Option(min=1, help="Copies of the shop a kind of attack, for the comparison.")] = 4,
+    quick: Annotated[bool, typer.Option("--quick", help="One seller, one copy, fewer alphas.")] = False,
+    seed: Annotated[int, typer.Option(help="Other records.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write everything as FILE.json.")] = None,
+) -> None:
+    """Run the click-farming paper's tables beside its figures, then our modes and drift tests on the same farmed days.
+
+    Example: tocsin evaluate collections --volumes daily.parquet --shop 1629
+    """
+    from tocsin.cli.render import Console
+    from tocsin.cli.render_collections import render_collections, render_paper, write_frames
+    from tocsin.evaluate import (
+        ALPHAS,
+        PAPER_TABLES,
+        REMARKS,
+        collection_contestants,
+        compare_collections,
+        paper_tables,
+        read_columns,
+    )
+    from tocsin.farming import hours_trials, paper_sellers, shop_trials, volumes_of_shop
+
+    if out is not None and out.suffix != ".json":
+        raise typer.BadParameter(f"--out {str(out)!r} does not end in .json")
+    given = None if volumes is None else read_columns(volumes, "A table of daily volumes")
+    days, daily = volumes_of_shop(given, shop, seed)
+    name = f"shop {shop}" if given is not None else "simulated shop"
+    found = [] if detector == ["none"] else collection_contestants(detector or ())
+    trials = shop_trials(days, daily, name=name, copies=1 if quick else copies, seed=seed)
+    for path in hours or ():
+        hourly = read_columns(path, "A table of hourly counts")
+        trials += hours_trials(hourly, name=path.stem, repeats=1 if quick else copies, seed=seed)
+    console = Console()
+    frames: dict[str, Any] = {}
+    with console.progress() as progress:
+        if table != ["none"]:
+            made, periods = paper_sellers(days, daily, n_sellers=1 if quick else sellers, seed=seed)
+            alphas = ALPHAS[::4] if quick else ALPHAS
+            paper = paper_tables(
+                made, periods, tables=table or PAPER_TABLES, alphas=alphas, calibrated=bool(found), progress=progress
+            )
+            render_paper(console, paper, REMARKS)
+            frames |= {part: getattr(paper, part) for part in ("rows", "thresholds", "roc", "differences", "not_run")}
+        if found:
+            result = compare_collections(trials, found, progress=progress)
+            render_collections(console, result)
+            frames |= {part: getattr(result, part) for part in ("rates", "seconds", "failures")}
+    if out is not None:
+        write_frames(frames, out)
+        console.lines([f"written: {out}"])
+
+
+@evaluations.command("power")
+def evaluate_power(
+    data: Annotated[
+        Path | None, typer.Argument(help="A Parquet or CSV file, one row a record; simulated sellers if not given.")
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="Column: whose record it is.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column: when it was.")] = None,
+    timezone: Annotated[str, typer.Option(help="Days begin at midnight there.")] = "UTC",
+    kind: Annotated[
+        list[str] | None, typer.Option(help="centralised, equalised or independent (repeatable); all if not given.")
+    ] = None,
+    nu: Annotated[
+        list[float] | None, typer.Option(help="Fakes over honest records, rising (repeatable); 0.1 … 2 if not given.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Share of days that are farmed, after the first 30.")] = 0.1,
+    entities: Annotated[int, typer.Option(min=1, help="Of each volume at most so many.")] = 40,
+    detector: Annotated[str, typer.Option(help="A name of `tocsin evaluate collections`.")] = "calibrated",
+    seed: Annotated[int, typer.Option(help="Other fakes.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write share found against magnitude as FILE-KIND.svg.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write everything as FILE.json.")] = None,
+) -> None:
+    """How small an attack on my sellers would be seen? Farm copies of your own records and count what is found.
+
+    Example: tocsin evaluate power orders.parquet --entity seller --time ts --plot power.svg
+    """
+    from tocsin.cli.render import Console
+    from tocsin.cli.render_collections import plot_power, render_power, write_frames
+    from tocsin.evaluate import MAGNITUDES, collection_contestants, measure_power, read_columns
+    from tocsin.farming import own_draw, simulated_draw
+    from tocsin.simulate import KINDS
+
+    for path, suffix in ((out, ".json"), (plot, ".svg")):
+        if path is not None and path.suffix != suffix:
+            raise typer.BadParameter(f"{str(path)!r} does not end in {suffix}")
+    if data is None:
+        draw, bands = simulated_draw(n_a_band=entities, alpha=alpha, seed=seed)
+    elif entity is None or time is None:
+        raise typer.BadParameter("own records need --entity and --time")
+    else:
+        records = read_columns(data, "A table of records")
+        settings: dict[str, Any] = {"timezone": timezone, "n_a_band": entities, "alpha": alpha, "seed": seed}
+        draw, bands = own_draw(records, entity=entity, time=time, **settings)
+    (contestant,) = collection_contestants([detector])
+    console = Console()
+    with console.progress() as progress:
+        result = measure_power(
+            draw, bands, contestant, kinds=kind or KINDS, magnitudes=nu or MAGNITUDES, progress=progress
+        )
+    render_power(console, result)
+    for one in kind or KINDS if plot is not None else ():
+        drawn = plot.with_name(f"{plot.stem}-{one}.svg") if plot is not None else Path()
+        drawn.write_text(plot_power(result, one), encoding="utf-8")
+        console.lines([f"written: {drawn}"])
+    if out is not None:
+        write_frames({"curves": result.curves, "smallest": result.smallest}, out)
         console.lines([f"written: {out}"])

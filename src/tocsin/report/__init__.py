@@ -2,9 +2,12 @@
 
 from tocsin.report.contents import FailedDelivery, FlaggedEntity, MonitorSummary, PlantedRow, Report
 from tocsin.report.gain import GainLine, draw_gain
+from tocsin.report.lines import ChartLine
+from tocsin.report.power import draw_power
 from tocsin.report.render import render_report
 
 __all__ = [
+    "ChartLine",
     "FailedDelivery",
     "FlaggedEntity",
     "GainLine",
@@ -12,5 +15,6 @@ __all__ = [
     "PlantedRow",
     "Report",
     "draw_gain",
+    "draw_power",
     "render_report",
 ]

@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.errors import InputError, NotEnoughData, nearest
-from tocsin.simulate.farm import EQUALISED, Farm, draw_fakes
+from tocsin.simulate.farm import DAY_SECONDS, EQUALISED, Farm, draw_fakes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FarmedRecords", "checked_column", "farm_records"]
+__all__ = ["FarmedRecords", "checked_column", "count_spans", "farm_records"]
+
+MAX_CELLS = 100_000_000
+"""Entities x days x spans that are counted at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +122,41 @@ def farm_records(
     n_fakes = np.bincount(collection[fakes.source], minlength=len(truth))
     truth = truth.assign(fakes=n_fakes, farmed=farmed & (n_fakes > 0)).rename(columns={"entity": entity})
     return FarmedRecords(pd.concat([whole, left], ignore_index=True) if len(left) else whole, truth, len(left))
+
+
+def count_spans(
+    table: pd.DataFrame, *, entity: str, time: str, timezone: str = "UTC", n_spans: int = 288
+) -> tuple[pd.DatetimeIndex, npt.NDArray[np.int32]]:
+    """Every calendar day from the first to the last, and (n_entities, n_days, n_spans) records by time of day there.
+
+    Entities are in sorted order; records without entity or time do not count. A day of 23 or 25 hours fills the spans
+    that the clock shows.
+
+    Raises
+    ------
+    InputError
+        A column or time zone that is none.
+    NotEnoughData
+        No record with both an entity and a time.
+    """
+    import pandas as pd
+
+    owners, moments = checked_column(table, entity), _moments(checked_column(table, time), time)
+    is_usable = (owners.notna() & moments.notna()).to_numpy()
+    if not is_usable.any():
+        raise NotEnoughData("Records with an entity and a time", allowed="at least one", got=f"{len(table):,} without")
+    walls = _walls(moments[is_usable], timezone)
+    codes, names = pd.factorize(owners[is_usable], sort=True)
+    dates = walls.dt.normalize()
+    first = dates.min()
+    day = (dates - first).dt.days.to_numpy()
+    span = ((walls - dates).dt.total_seconds().to_numpy() * (n_spans / DAY_SECONDS)).astype(np.int64)
+    shape = (len(names), int(day.max()) + 1, n_spans)
+    if np.prod(shape, dtype=float) > MAX_CELLS:
+        hint = "fewer entities or days at a time"
+        raise InputError("Entities x days", allowed=f"at most {MAX_CELLS // n_spans:,}", got=shape[:2], hint=hint)
+    counts = np.bincount((codes * shape[1] + day) * n_spans + span, minlength=int(np.prod(shape)))
+    return pd.date_range(first, periods=shape[1], freq="D", tz="UTC"), counts.reshape(shape).astype(np.int32)
 
 
 def checked_column(table: pd.DataFrame, name: str) -> pd.Series[Any]:

@@ -39,6 +39,7 @@ def simulate_volumes(
     chance: np.random.Generator,
     *,
     means: npt.ArrayLike | None = None,
+    rest_days: bool = True,
 ) -> Ints:
     """(n_sellers, n_days) records a day; 0 = closed.
 
@@ -49,6 +50,8 @@ def simulate_volumes(
     chance : numpy.random.Generator
     means : (n_sellers,), optional
         The sellers' records a day, in the median; drawn if not given.
+    rest_days : bool
+        Whether some sellers are closed one day of the week.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def simulate_volumes(
     is_holiday = chance.random(n_days) < _HOLIDAY_SHARE
     common = _HOLIDAY_SD * chance.normal(size=n_days)
     logs += is_holiday * (common + _HOLIDAY_SELLER_SD * chance.normal(size=(n_sellers, n_days)))
-    rest_day = np.where(chance.random(n_sellers) < _REST_DAY_SHARE, chance.integers(0, 7, n_sellers), -1)
+    rest_day = np.where(rest_days & (chance.random(n_sellers) < _REST_DAY_SHARE), chance.integers(0, 7, n_sellers), -1)
     is_closed = (weekday == rest_day[:, None]) | (chance.random((n_sellers, n_days)) < _CLOSED_SHARE)
     return np.where(is_closed, 0, chance.poisson(np.exp(logs))).astype(np.int64)
 
