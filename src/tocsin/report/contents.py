@@ -10,6 +10,8 @@ An incident's `details` (JSON values; every key may be missing, every number nul
     n_slices      : how many slices there are, where `rows` holds only the first
     indicators    : of an entity: {"name", "observed", "expected", "population", "context", "n_peers", "share",
                     "value", "lower", "median", "upper"}
+    histogram     : of a collection: lists "bins", "observed", "expected", "lower", "upper", "terms"
+    parts         : of a collection: {"name", "observed", "expected", "lower", "upper", "p_value"}
     stake_of      : what the stake is; present and null: the stake only orders incidents
 """
 

@@ -6,7 +6,7 @@ Details come from JSON and are read without trust: what is not of the expected t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +25,11 @@ from tocsin.formatting import (
     make_visible,
     shorten,
 )
-from tocsin.model import MISSING, Incident, Window
+from tocsin.model import Incident, Window
 from tocsin.report.charts import Chart, Point, draw_series
+from tocsin.report.histograms import Histogram, PartRow, draw_histogram, part_rows
 from tocsin.report.ranges import Range, draw_range
+from tocsin.report.reading import number_of, records_of, sequence_of, text_of
 
 __all__ = ["Bar", "Group", "IncidentView", "IndicatorRow", "Row", "view_incident"]
 
@@ -113,6 +115,8 @@ class IncidentView:
     rows: tuple[Row, ...]
     n_more_rows: int
     indicators: tuple[IndicatorRow, ...]
+    histogram: Histogram | None
+    parts: tuple[PartRow, ...]
 
 
 def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> IncidentView:
@@ -122,8 +126,8 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
     whole = Window(incident.first.start, incident.last.end)
     points = _points(details) if full else []
     groups, n_more_groups = _groups(details) if full else ((), 0)
-    rows = _records(details, "rows") if full else []
-    reasons = [reason for reason in _sequence(details.get("reasons")) if isinstance(reason, str) and reason]
+    rows = records_of(details, "rows") if full else []
+    reasons = [reason for reason in sequence_of(details.get("reasons")) if isinstance(reason, str) and reason]
     length = incident.first.end - incident.first.start
     return IncidentView(
         id=shorten(make_visible(incident.id), 64),
@@ -138,10 +142,12 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
         when=format_window(whole, timezone),
         lasted=format_count(max(round((whole.end - whole.start) / length), 1), "window"),
         stake=_stake(incident, details),
-        value=format_value(_number(details.get("value")), unit),
+        value=format_value(number_of(details.get("value")), unit),
         expected=_expected(details, unit),
-        change=format_change(_number(details.get("value")), _number(details.get("expected"))),
-        is_measured=not (math.isnan(_number(details.get("value"))) and math.isnan(_number(details.get("expected")))),
+        change=format_change(number_of(details.get("value")), number_of(details.get("expected"))),
+        is_measured=not (
+            math.isnan(number_of(details.get("value"))) and math.isnan(number_of(details.get("expected")))
+        ),
         reasons=tuple(reasons[:MAX_REASONS]),
         chart=draw_series(points[-MAX_POINTS:], whole, unit, timezone) if points else None,
         n_points_left=max(len(points) - MAX_POINTS, 0),
@@ -149,7 +155,9 @@ def view_incident(incident: Incident, timezone: str, *, full: bool = True) -> In
         n_more_groups=n_more_groups,
         rows=tuple(_row(row, unit) for row in rows[:MAX_ROWS]),
         n_more_rows=_count_of_slices(details, rows) - len(rows[:MAX_ROWS]),
-        indicators=tuple(_indicator(item) for item in _records(details, "indicators")[:MAX_ROWS]) if full else (),
+        indicators=tuple(_indicator(item) for item in records_of(details, "indicators")[:MAX_ROWS]) if full else (),
+        histogram=draw_histogram(details) if full else None,
+        parts=part_rows(details) if full else (),
     )
 
 
@@ -161,48 +169,27 @@ def _stake(incident: Incident, details: Mapping[str, Any]) -> str:
 
 
 def _indicator(item: Mapping[str, Any]) -> IndicatorRow:
-    value, lower, median, upper = (_number(item.get(name)) for name in ("value", "lower", "median", "upper"))
-    n_peers = format_number(_number(item.get("n_peers")))
-    among = f"{n_peers} with {_text(item.get('population'))}" if item.get("context") else f"all {n_peers}"
-    name = _text(item.get("name"))
+    value, lower, median, upper = (number_of(item.get(name)) for name in ("value", "lower", "median", "upper"))
+    n_peers = format_number(number_of(item.get("n_peers")))
+    among = f"{n_peers} with {text_of(item.get('population'))}" if item.get("context") else f"all {n_peers}"
+    name = text_of(item.get("name"))
     return IndicatorRow(
         name=name,
-        observed=_text(item.get("observed")),
-        expected=_text(item.get("expected")),
+        observed=text_of(item.get("observed")),
+        expected=text_of(item.get("expected")),
         among=among,
-        share=format_ratio(_number(item.get("share"))),
+        share=format_ratio(number_of(item.get("share"))),
         plot=draw_range(value, lower, median, upper, shorten(make_visible(name), 80)),
     )
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _text(value: object) -> str:
-    return MISSING if value is None or value != value else str(value)  # NaN differs from itself
-
-
-def _sequence(value: object) -> Iterable[Any]:
-    return value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
-
-
-def _records(details: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [item for item in _sequence(details.get(key)) if isinstance(item, Mapping)]
-
-
 def _points(details: Mapping[str, Any]) -> list[Point]:
     points: dict[datetime, Point] = {}
-    for item in _records(details, "series"):
+    for item in records_of(details, "series"):
         start = _moment(item.get("start"))
         if start is not None:
             value, expected, lower, upper = (
-                _number(item.get(name)) for name in ("value", "expected", "lower", "upper")
+                number_of(item.get(name)) for name in ("value", "expected", "lower", "upper")
             )
             points[start] = Point(start, value, expected, lower, upper, item.get("flagged") is True)
     return [points[start] for start in sorted(points)]
@@ -219,8 +206,8 @@ def _moment(value: object) -> datetime | None:
 
 
 def _expected(item: Mapping[str, Any], unit: str) -> str:
-    interval = format_interval(_number(item.get("lower")), _number(item.get("upper")), unit)
-    return interval if interval != NOTHING else format_value(_number(item.get("expected")), unit)
+    interval = format_interval(number_of(item.get("lower")), number_of(item.get("upper")), unit)
+    return interval if interval != NOTHING else format_value(number_of(item.get("expected")), unit)
 
 
 def _count_of_slices(details: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> int:
@@ -229,48 +216,48 @@ def _count_of_slices(details: Mapping[str, Any], rows: list[Mapping[str, Any]]) 
 
 
 def _row(item: Mapping[str, Any], unit: str) -> Row:
-    value, expected = _number(item.get("value")), _number(item.get("expected"))
+    value, expected = number_of(item.get("value")), number_of(item.get("expected"))
     return Row(
-        slice=_text(item.get("slice")),
+        slice=text_of(item.get("slice")),
         value=format_value(value, unit),
         expected=_expected(item, unit),
         change=format_change(value, expected),
-        p=format_p(_number(item.get("p_value"))),
-        q=format_p(_number(item.get("q_value"))),
-        share=format_ratio(_number(item.get("share_of_total"))),
+        p=format_p(number_of(item.get("p_value"))),
+        q=format_p(number_of(item.get("q_value"))),
+        share=format_ratio(number_of(item.get("share_of_total"))),
     )
 
 
 def _groups(details: Mapping[str, Any]) -> tuple[tuple[Group, ...], int]:
     by_dimension: dict[str, list[Mapping[str, Any]]] = {}
-    for item in _records(details, "contributions"):
-        by_dimension.setdefault(_text(item.get("dimension")), []).append(item)
+    for item in records_of(details, "contributions"):
+        by_dimension.setdefault(text_of(item.get("dimension")), []).append(item)
     groups = [_group(dimension, items) for dimension, items in by_dimension.items()]
     return tuple(groups[:MAX_GROUPS]), max(len(groups) - MAX_GROUPS, 0)
 
 
 def _group(dimension: str, items: list[Mapping[str, Any]]) -> Group:
     def deviation(item: Mapping[str, Any]) -> float:
-        size = abs(_number(item.get("amount")) - _number(item.get("expected")))
+        size = abs(number_of(item.get("amount")) - number_of(item.get("expected")))
         return -1.0 if math.isnan(size) else size
 
     shown = sorted(items, key=deviation, reverse=True)[:MAX_BARS]
-    lengths = [abs(_number(item.get(name))) for item in shown for name in ("amount", "expected")]
+    lengths = [abs(number_of(item.get(name))) for item in shown for name in ("amount", "expected")]
     longest = max((length for length in lengths if math.isfinite(length)), default=0.0)
     return Group(dimension, tuple(_bar(item, longest) for item in shown), len(items) - len(shown))
 
 
 def _bar(item: Mapping[str, Any], longest: float) -> Bar:
-    amount, expected = _number(item.get("amount")), _number(item.get("expected"))
+    amount, expected = number_of(item.get("amount")), number_of(item.get("expected"))
 
     def length(value: float) -> float:
         return round(min(100 * abs(value) / longest, 100.0), 2) if longest and math.isfinite(value) else 0.0
 
     return Bar(
-        value=_text(item.get("value")),
+        value=text_of(item.get("value")),
         amount=format_number(amount),
         expected=format_number(expected),
-        share=format_ratio(_number(item.get("share"))),
+        share=format_ratio(number_of(item.get("share"))),
         amount_length=length(amount),
         expected_length=length(expected),
         is_more=amount >= expected,
