@@ -30,7 +30,16 @@ from tocsin.simulate import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CELLS", "hours_trials", "own_draw", "paper_sellers", "shop_trials", "simulated_draw", "volumes_of_shop"]
+__all__ = [
+    "CELLS",
+    "bands_trials",
+    "hours_trials",
+    "own_draw",
+    "paper_sellers",
+    "shop_trials",
+    "simulated_draw",
+    "volumes_of_shop",
+]
 
 Ints = npt.NDArray[np.int64]
 Draw = Callable[[str, float], Trial]
@@ -38,6 +47,7 @@ Draw = Callable[[str, float], Trial]
 NONE = "none"
 DAY_SECONDS = 86_400
 CELLS = tuple((kind, nu) for kind in KINDS for nu in (0.1, 0.3, 0.5, 1.0))
+SHOP_CELLS = tuple((kind, nu) for kind in KINDS for nu in (0.3, 1.0))
 PAPER_DAYS, EVIDENCE_DAYS, ANOMALOUS_DAYS = 325, 30, 10
 _LIKE_1629 = 1_984.0
 """Median payments a day of shop 1629."""
@@ -174,6 +184,42 @@ def _trial(
         hourly(bad), bad if is_fine else None,
     )  # fmt: skip
     return Trial(stream, kind, magnitude)
+
+
+def bands_trials(
+    table: pd.DataFrame,
+    *,
+    n_a_cell: int = 4,
+    without: Sequence[str] = (),
+    cells: Sequence[tuple[str, float]] = SHOP_CELLS,
+    seed: int = 0,
+) -> list[Trial]:
+    """Different real shops on their own dates, of about 30, 100, 300 … payments a day, a set each; alpha = .1.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        shop_id, date, count. Shops that are open on fewer than 98 % of the last 255 days are left out.
+    n_a_cell : int
+        Shops a volume and attack.
+    without : sequence of str
+        Shops left out.
+    """
+    names, days, volumes = read_volumes(table)
+    days, volumes = days[-255:], volumes[:, -255:]
+    steady = ((volumes > 0).mean(axis=1) >= 0.98) & ~np.isin(np.array(names), without)
+    bands = np.where(steady, volume_bands(np.median(volumes, axis=1)), -1)
+    chance = np.random.default_rng([seed, 17])
+    trials = []
+    for number, size in enumerate(BANDS):
+        rows = chance.permutation(np.flatnonzero(bands == number))[: n_a_cell * len(cells)]
+        if len(rows):
+            attacks = [cells[place % len(cells)] for place in range(len(rows))]
+            honest = honest_counts(volumes[rows], chance)
+            trials.append(_trial(f"shops of about {size:,} a day", days, honest, attacks, 0.1, chance))
+    if not trials:
+        raise NotEnoughData("Shops open nearly every day", allowed="at least one", got=len(names))
+    return trials
 
 
 def hours_trials(

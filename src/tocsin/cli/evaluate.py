@@ -154,8 +154,8 @@ def evaluate_collections(
     days, daily = volumes_of_shop(given, shop, seed)
     name = f"shop {shop}" if given is not None else "simulated shop"
     found = [] if detector == ["none"] else collection_contestants(detector or ())
-    trials = shop_trials(days, daily, name=name, copies=1 if quick else copies, seed=seed)
-    for path in hours or ():
+    trials = shop_trials(days, daily, name=name, copies=1 if quick else copies, seed=seed) if found else []
+    for path in hours or () if found else ():
         hourly = read_columns(path, "A table of hourly counts")
         trials += hours_trials(hourly, name=path.stem, repeats=1 if quick else copies, seed=seed)
     console = Console()
