@@ -1,4 +1,4 @@
-"""The entities that a contextual monitor has flagged and nobody has cleared, with the reason for each.
+"""The entities that a contextual or a collections monitor has flagged and nobody has cleared, each with the reason.
 
 An answer about an anomaly or an incident speaks for its entity; the last one that decides counts: "not-relevant" and
 "expected" take the entity off the list, "relevant" puts it back.
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tocsin.config import ContextualMonitorSettings, Settings
+from tocsin.config import CollectionMonitorSettings, ContextualMonitorSettings, Settings
 from tocsin.errors import ConfigError, InputError
 from tocsin.formatting import spreadsheet_text
 from tocsin.model import Anomaly, Incident, Verdict
@@ -45,7 +45,7 @@ class BlockedEntity:
 
 
 def blocklist(settings: Settings, store: Store, monitor: str) -> list[BlockedEntity]:
-    """The list of a contextual monitor, highest score first.
+    """The list of a monitor of entities, highest score first.
 
     Raises
     ------
@@ -53,8 +53,9 @@ def blocklist(settings: Settings, store: Store, monitor: str) -> list[BlockedEnt
         There is no such monitor, or it judges no entities.
     """
     chosen = settings.monitor_named(monitor)
-    if not isinstance(chosen, ContextualMonitorSettings):
-        raise ConfigError(f"Monitor {monitor!r} judges no entities", allowed='kind = "contextual"', got=chosen.kind)
+    if not isinstance(chosen, ContextualMonitorSettings | CollectionMonitorSettings):
+        allowed = 'kind = "contextual" or "collections"'
+        raise ConfigError(f"Monitor {monitor!r} judges no entities", allowed=allowed, got=chosen.kind)
     anomalies: dict[str, list[Anomaly]] = {}
     for anomaly in store.anomalies(monitor=monitor):
         if anomaly.slice.items and anomaly.slice.items[0][0] == chosen.entity:

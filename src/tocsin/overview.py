@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tocsin.config import ContextualMonitorSettings, MonitorSettings, Settings
-from tocsin.formatting import format_slice
-from tocsin.model import Incident, IncidentState, LeftOut, RunStatus
+from tocsin.config import CollectionMonitorSettings, ContextualMonitorSettings, MonitorSettings, Settings
+from tocsin.formatting import format_p, format_slice
+from tocsin.model import Anomaly, Incident, IncidentState, LeftOut, RunStatus
 from tocsin.report import FailedDelivery, FlaggedEntity, MonitorSummary, PlantedRow, Report, render_report
 from tocsin.store import Store
 
@@ -54,22 +54,30 @@ def write_report(
 def _flagged(monitor: MonitorSettings, store: Store, incidents: Sequence[Incident]) -> Iterator[FlaggedEntity]:
     """The entities flagged in the newest window of a monitor that judges entities, highest score first."""
     last = store.last_run(monitor.name)
-    if last is None or not isinstance(monitor, ContextualMonitorSettings):
+    if last is None or not isinstance(monitor, ContextualMonitorSettings | CollectionMonitorSettings):
         return
     told = {identity: incident.id for incident in incidents for identity in incident.anomaly_ids}
+    headlines = {incident.id: incident.headline for incident in incidents}
     window = last.window
     for item in store.anomalies(monitor=monitor.name, since=window.start, until=window.end, order="score"):
-        first: Mapping[str, str] = next(iter(item.evidence.get("indicators", ())), {})
-        usual = f"{first['name']} {first['observed']}, usual is {first['expected']}" if first else ""
         yield FlaggedEntity(
             monitor=monitor.name,
             window=window,
             entity=format_slice(item.slice),
             score=item.score,
-            indicator=usual,
+            indicator=_odd_in(item, headlines.get(told.get(item.id, ""), "")),
             is_new=bool(item.evidence.get("is_new")),
             incident_id=told.get(item.id, ""),
         )
+
+
+def _odd_in(item: Anomaly, headline: str) -> str:
+    """What deviates most, and what is usual."""
+    if item.kind == "collections":
+        words = headline.removeprefix(f"{format_slice(item.slice)}: ")
+        return words or f"its distribution, p = {format_p(item.p_value)}"
+    first: Mapping[str, str] = next(iter(item.evidence.get("indicators", ())), {})
+    return f"{first['name']} {first['observed']}, usual is {first['expected']}" if first else ""
 
 
 def _summary(monitor: MonitorSettings, store: Store, since: datetime) -> MonitorSummary:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from tocsin.formatting import (
     format_change,
     format_count,
+    format_day,
     format_interval,
     format_number,
     format_p,
@@ -21,7 +24,7 @@ from tocsin.store import Store
 
 __all__ = ["why"]
 
-N_ANOMALIES = 10
+N_ANOMALIES, N_BINS = 10, 8
 
 
 def why(store: Store, identity: str) -> list[str]:
@@ -41,7 +44,8 @@ def why(store: Store, identity: str) -> list[str]:
     if isinstance(subject, Incident):
         lines = list(_incident(subject, store))
     else:
-        lines = list(_anomaly(subject) if subject.kind == "slices" else _entity(subject))
+        explain = {"slices": _anomaly, "collections": _collection}.get(subject.kind, _entity)
+        lines = list(explain(subject))
     answers = store.feedback(subject_id=subject.id)
     lines += [
         f"answer: {item.verdict.value} by {item.author or 'somebody'} {item.comment}".rstrip() for item in answers
@@ -81,6 +85,44 @@ def _entity(item: Anomaly) -> Iterator[str]:
             yield f"  nearest {part['peers']}"
     if item.stake != item.score:  # without an amount at stake the score only orders incidents
         yield f"stake     {format_number(item.stake)}"
+
+
+def _collection(item: Anomaly) -> Iterator[str]:
+    evidence = item.evidence
+    yield f"anomaly {item.id} of {item.monitor}: {format_slice(item.slice)}"
+    yield f"window    {format_window(item.window)}, {format_count(int(item.value), 'record')}"
+    yield f"score     {item.score!r}; p = {format_p(item.p_value)}"
+    threshold = format_number(_number(evidence.get("threshold")))
+    yield f"divergence {format_number(_number(evidence.get('divergence')))} nats, threshold {threshold}"
+    if evidence.get("by_peers"):
+        yield "judged by its peers: its own history is too short, or not to be trusted"
+    for part in evidence.get("parts", ()):
+        observed, expected, lower, upper, p = (
+            _number(part.get(name)) for name in ("observed", "expected", "lower", "upper", "p_value")
+        )
+        figures = f" {format_number(observed)}; {format_number(expected)} usual, {format_interval(lower, upper)}"
+        yield f"{part['name']:9}{figures if observed == observed else ''} p = {format_p(p)}"
+    yield from _moved_bins(evidence.get("histogram", {}))
+    nearest = [format_day(datetime.fromisoformat(moment)) for moment in evidence.get("nearest", ())]
+    if nearest:
+        yield f"nearest   past anomalies: {', '.join(nearest)}"
+    yield f"stake     {format_number(item.stake)}"
+
+
+def _moved_bins(histogram: Mapping[str, Any]) -> Iterator[str]:
+    """The bins that make up most of the divergence, the largest share first."""
+    columns = [histogram.get(name, ()) for name in ("bins", "terms", "observed", "expected", "lower", "upper")]
+    rows = sorted(zip(*columns, strict=True), key=lambda row: -abs(row[1] or 0.0))
+    for label, term, observed, expected, lower, upper in rows[:N_BINS]:
+        if not term:
+            break
+        word = "more" if term > 0 else "fewer"
+        usual = f"{format_number(expected)} usual, {format_interval(lower, upper)}"
+        yield f"bin       {label}: {format_number(observed)} records, {word}; {usual}; {format_ratio(abs(term))} of it"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 _USED = {"amount", "exposure", "expected_amount", "deviation_sd", "common_factor"}
@@ -127,7 +169,7 @@ def _incident(item: Incident, store: Store) -> Iterator[str]:
 
 
 def _certainty(item: Anomaly) -> str:
-    return f"p = {format_p(item.p_value)}" if item.kind == "slices" else f"score {item.score:.4g}"
+    return f"score {item.score:.4g}" if item.kind == "contextual" else f"p = {format_p(item.p_value)}"
 
 
 def _unit(item: Anomaly) -> str:

@@ -100,6 +100,7 @@ def describe_collection(monitor: str, window: Window, odd: OddCollection) -> tup
             "unit": "amount",
             **figures,
             "score": odd.score,
+            "p_value": number(odd.p_value),
             "slice": dict(odd.part.items),
             "reasons": _reasons(odd, told),
             **anomaly.evidence,

@@ -117,7 +117,7 @@ class CollectionsLens:
         self._evidence.step(self._histograms, position)
         states = (*self._fresh, self._evidence.kept()) if len(self._evidence.names) else ()
         self._fresh = ()
-        return replace(found, states=states, n_states=self._monitor.reevaluate + 2)
+        return replace(found, states=states, n_states=max(self._monitor.reevaluate, 1) + 1)
 
     def _before(self, window: int) -> Evidence:
         """What is known before a window, for the lens of the next stretch."""
