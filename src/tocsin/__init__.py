@@ -9,15 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tocsin.detectors.collections.detector import CollectionDetector
     from tocsin.detectors.contextual.con_out import ConOut
     from tocsin.detectors.contextual.isolation_forest import IsolationForest
     from tocsin.detectors.contextual.rocod import Rocod
     from tocsin.detectors.slices import SliceDetector
     from tocsin.pipeline import run
 
-__all__ = ["ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
+__all__ = ["CollectionDetector", "ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
 
 _HOME = {
+    "CollectionDetector": "tocsin.detectors.collections.detector",
     "ConOut": "tocsin.detectors.contextual.con_out",
     "IsolationForest": "tocsin.detectors.contextual.isolation_forest",
     "Rocod": "tocsin.detectors.contextual.rocod",

@@ -51,7 +51,7 @@ def test_help_is_light_in_a_process_of_its_own() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    assert tocsin.__all__ == ["ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
+    assert tocsin.__all__ == ["CollectionDetector", "ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
     for name in tocsin.__all__:
         assert callable(getattr(tocsin, name))
         assert name in dir(tocsin)

@@ -21,7 +21,7 @@ EXAMPLES = {
     "slices": lambda: ({"kpi": "clicks / views", "dimensions": DIMENSIONS}, *funnel(0, n_apps=20)[:2]),
     "contextual": publishers,
 }
-MODES = [(lens, mode) for lens in REGISTRY for mode in ("calibrated", "faithful")]
+MODES = [(lens, mode) for lens in EXAMPLES for mode in ("calibrated", "faithful")]
 
 
 @pytest.mark.parametrize(("lens", "mode"), MODES)

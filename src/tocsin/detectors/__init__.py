@@ -14,6 +14,7 @@ __all__ = ["REGISTRY", "Detector", "detector_class"]
 REGISTRY: Mapping[str, str] = MappingProxyType(
     {
         "slices": "tocsin.detectors.slices:SliceDetector",
+        "collections": "tocsin.detectors.collections.detector:CollectionDetector",
         "contextual": "tocsin.detectors.contextual.con_out:ConOut",
     }
 )

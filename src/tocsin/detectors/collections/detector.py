@@ -1,0 +1,310 @@
+"""CollectionDetector: whose distribution of records was manipulated, though every record looks plausible.
+
+A collection is what one entity did in one period, as counts over bins: a seller's payments by hour of a day. All
+entities are judged at once. anomaly_score is 1 - p in [0, 1), higher is more anomalous; the divergence is
+Jensen-Shannon's from the mean of the entity's evidence, in nats, 0 to ln 2.
+
+Source: Wang, Sun, Li, "Statistical Detection of Collective Data Anomalies" (arXiv:2001.00688).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from tocsin.detectors.collections.engine import CollectionScores, Counts, Engine, Explanation
+from tocsin.detectors.collections.modes import new_engine
+from tocsin.detectors.collections.reading import (
+    labels_of,
+    read_anomalous,
+    read_counts,
+    read_holidays,
+    read_period,
+    read_periods,
+)
+from tocsin.detectors.collections.saving import read_state, write_state
+from tocsin.detectors.collections.views import explanation_table, scores_table
+from tocsin.errors import InputError, NotEnoughData
+from tocsin.model import Floats, Ints
+
+__all__ = ["CollectionDetector"]
+
+VERSION = 1
+
+
+class CollectionDetector(BaseEstimator):  # type: ignore[misc]
+    """Finds collections whose distribution was manipulated, for all entities at once, period by period.
+
+    Parameters
+    ----------
+    mode : {"calibrated", "faithful"}
+        The default method, told nothing of attacks; or the paper's, with its thresholds.
+    target_fpr : float
+        Share of honest collections that may be flagged, in (0, 0.5]. Faithful: of "tail", "density" and MGoF.
+    level : {1, 2, "both"}
+        Faithful: the distribution of records over bins, that of the volumes of finer spans, or both.
+    threshold : 1 to 9, "bayes", "3sigma", "tail" or "density"
+        Faithful: a calculator of Table V, the exact Bayes threshold, or a rule that needs no anomalous evidence.
+        Without two anomalous collections of an entity, "tail" stands in for 1 to 9 and "bayes".
+    alpha : float, "estimated" or "feedback"
+        Faithful: share of collections that are anomalous; "estimated": that of the marks given to fit; "feedback":
+        that, followed by the confirmed ones among all judged.
+    algorithm : {"dynamic", "basic", "mgof"}
+        Faithful: evidence that follows the judgements (Algorithm 2), or stays (Algorithm 1); or the baseline MGoF.
+    n_normal, n_anomalous : int, optional
+        Collections held as evidence. None: the numbers given to fit (faithful); 30 and 10 (calibrated).
+    step_factor : float
+        Faithful: c of the second level's bins, c sigma k^(-1/5) (eq. 6).
+    base : float
+        Faithful: of the logarithm in divergences and thresholds; e gives nats.
+    timezone : str
+        Whose days of the week count (calibrated).
+    holidays : sequence of dates
+        Days that are judged like Sundays (calibrated).
+
+    Attributes
+    ----------
+    n_entities_, n_bins_, n_fine_ : int, of fit; n_fine_ is 0 without finer spans
+    last_period_ : datetime, aware UTC: the last one learned from
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> random = np.random.default_rng(0)
+    >>> counts = random.poisson(np.linspace(5, 50, 24), (3, 31, 24))
+    >>> counts[2, 30, 4] += 500
+    >>> days = pd.date_range("2026-01-01", periods=31, tz="UTC")
+    >>> detector = CollectionDetector(mode="faithful").fit(counts[:, :30], days[:30])
+    >>> detector.update(counts[:, 30], days[30])["flagged"].tolist()
+    [False, False, True]
+    """
+
+    def __init__(
+        self,
+        *,
+        mode: str = "calibrated",
+        target_fpr: float = 0.01,
+        level: int | str = 1,
+        threshold: int | str = 5,
+        alpha: float | str = 0.1,
+        algorithm: str = "dynamic",
+        n_normal: int | None = None,
+        n_anomalous: int | None = None,
+        step_factor: float = 0.5,
+        base: float = math.e,
+        timezone: str = "UTC",
+        holidays: Sequence[date | str] = (),
+    ) -> None:
+        self.mode = mode
+        self.target_fpr = target_fpr
+        self.level = level
+        self.threshold = threshold
+        self.alpha = alpha
+        self.algorithm = algorithm
+        self.n_normal = n_normal
+        self.n_anomalous = n_anomalous
+        self.step_factor = step_factor
+        self.base = base
+        self.timezone = timezone
+        self.holidays = holidays
+
+    def fit(self, counts: Any, periods: Any, fine: Any = None, anomalous: Any = None, groups: Any = None) -> Self:
+        """Learn from past collections.
+
+        Parameters
+        ----------
+        counts : (n_entities, n_periods, n_bins) whole numbers; all 0 = a closed period, which is no evidence
+        periods : n_periods starts; without a zone they are UTC; in any order, may repeat and have gaps
+        fine : (n_entities, n_periods, n_spans), optional: the same records in finer spans
+        anomalous : bool (n_periods,) or (n_entities, n_periods), optional: True = anomalous evidence
+        groups : (n_entities,) labels of peer groups, optional: without, all are peers
+
+        Raises
+        ------
+        InputError
+            A setting out of its range; data of another shape, negative, not whole, missing or above 10^13.
+        """
+        engine = self._new_engine()
+        counts = read_counts(counts, "counts", (None, None, None))
+        n, n_periods, self.n_bins_ = counts.shape
+        if n_periods == 0:
+            raise NotEnoughData("No periods to learn from", allowed="at least one")
+        moments = read_periods(periods, n_periods)
+        fine = None if fine is None else read_counts(fine, "fine", (n, n_periods, None))
+        self.n_fine_ = 0 if fine is None else int(fine.shape[2])
+        marks = read_anomalous(anomalous, n, n_periods)
+        self._group_names: list[str] = []
+        self._engine = engine.fit(counts, moments, fine, marks, self._group_codes(groups, n))
+        self.last_period_ = max(moments)
+        return self
+
+    def update(self, counts: Any, period: Any, fine: Any = None) -> pd.DataFrame:
+        """Judge the collections of a new period, then learn from them.
+
+        Parameters
+        ----------
+        counts : (n_entities, n_bins), in the order of fit; array, list, pandas, Polars or Arrow
+        period : start, after all earlier ones
+        fine : (n_entities, n_spans), as in fit
+
+        Returns
+        -------
+        A data frame, one row an entity, with the index of `counts` if that is of pandas: divergence, p_value,
+        threshold (the divergence flagged by shape alone), anomaly_score in [0, 1), flagged, status ("tested",
+        "closed": no records; "not_enough_data"; "by_peers"), and p_<part>, the p-value of each part. NaN = not judged.
+
+        Raises
+        ------
+        InputError
+            Data as in fit, or a period that is not after the last.
+        """
+        now, moment, spans = self._read(counts, period, fine)
+        if moment <= self.last_period_:
+            raise InputError("The period", allowed=f"after {self.last_period_.isoformat()}", got=moment.isoformat())
+        scores = self._engine.update(now, moment, spans)
+        self.last_period_ = moment
+        return scores_table(scores, getattr(counts, "index", None))
+
+    def judge(self, counts: Any, period: Any, fine: Any = None) -> CollectionScores:
+        """As `update`, but arrays, and nothing is learned."""
+        return self._engine.judge(*self._read(counts, period, fine))
+
+    def anomaly_score(self, counts: Any, period: Any, fine: Any = None) -> Floats:
+        """(n_entities,) in [0, 1), higher is more anomalous, NaN = not judged; nothing is learned."""
+        return self.judge(counts, period, fine).anomaly_score
+
+    def explain(self, counts: Any, period: Any, fine: Any = None, entities: Any = None) -> pd.DataFrame:
+        """Why collections are odd; before the update with the same counts.
+
+        Parameters
+        ----------
+        entities : positions, optional; without, those that are flagged
+
+        Returns
+        -------
+        A data frame, one line an entity, part and bin: entity, part ("shape", "volume" …), bin (missing for other parts
+        than shape), observed, expected, lower, upper (95 % interval), share (of the divergence; positive = too many).
+        """
+        if entities is None:
+            entities = np.flatnonzero(self.judge(counts, period, fine).flagged)
+        rows = self._rows(entities)
+        return explanation_table(self.explanation(counts, period, fine=fine, entities=rows), rows)
+
+    def explanation(self, counts: Any, period: Any, fine: Any = None, entities: Any = ()) -> Explanation:
+        """As `explain`, as arrays."""
+        return self._engine.explain(*self._read(counts, period, fine), self._rows(entities))
+
+    def feedback(self, entity: int, period: Any, anomalous: bool) -> bool:
+        """Tell what a past collection was: it moves between the evidence sets.
+
+        Returns
+        -------
+        False where the collection is not, or no longer, remembered.
+        """
+        row = int(self._rows([entity])[0])
+        return self._engine.feedback(row, read_period(period), is_anomalous=bool(anomalous))
+
+    def grow(self, n_entities: int, groups: Any = None) -> Self:
+        """Give entities not seen before the rows after the last, without history.
+
+        Parameters
+        ----------
+        n_entities : of all, from now on
+        groups : (n_entities,) labels of all, if fit was given any
+        """
+        self._fitted()
+        if n_entities < self.n_entities_:
+            raise InputError("Entities do not go", allowed=f"at least {self.n_entities_:,}", got=n_entities)
+        if n_entities > self.n_entities_:
+            self._engine.grow(n_entities, self._group_codes(groups, n_entities))
+        return self
+
+    @property
+    def n_entities_(self) -> int:
+        """Entities known."""
+        self._fitted()
+        return self._engine.n_entities
+
+    def get_state(self) -> dict[str, Any]:
+        """What was learned: {"arrays": one row an entity each, or for all if named all_…; "meta": JSON values}."""
+        self._fitted()
+        state = self._engine.get_state()
+        about = {"detector": type(self).__name__, "version": VERSION, "mode": self.mode, "groups": self._group_names}
+        sizes = {"n_bins": self.n_bins_, "n_fine": self.n_fine_, "last_period": self.last_period_.isoformat()}
+        return {"arrays": state["arrays"], "meta": {**about, **sizes, "engine": state["meta"]}}
+
+    def set_state(self, state: Mapping[str, Any]) -> Self:
+        """Take a state of `get_state` in place of a fit; settings are this object's own, and of the same mode.
+
+        Raises
+        ------
+        InputError
+            For what is no such state.
+        """
+        meta = state.get("meta", {})
+        if meta.get("detector") != type(self).__name__ or meta.get("version") != VERSION or meta["mode"] != self.mode:
+            got = f"{meta.get('detector')}, version {meta.get('version')}, mode {meta.get('mode')}"
+            raise InputError("A state", allowed=f"one of CollectionDetector, version {VERSION}, {self.mode}", got=got)
+        self.n_bins_, self.n_fine_ = int(meta["n_bins"]), int(meta["n_fine"])
+        self.last_period_ = datetime.fromisoformat(meta["last_period"])
+        self._group_names = list(meta["groups"])
+        self._engine = self._new_engine().set_state({"arrays": state["arrays"], "meta": meta["engine"]})
+        return self
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write settings and state: one .npy an array and meta.json; a reader sees the old state or the new one."""
+        state = self.get_state()
+        settings = {**self.get_params(), "holidays": [day.isoformat() for day in read_holidays(self.holidays)]}
+        write_state(Path(folder), state["arrays"], {"settings": settings, "state": state["meta"]})
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], memory_mapped: bool = False) -> Self:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        memory_mapped : bool
+            Read arrays from the files as they are needed; the files change only by `save`.
+        """
+        arrays, meta = read_state(Path(folder), memory_mapped=memory_mapped)
+        return cls(**meta["settings"]).set_state({"arrays": arrays, "meta": meta["state"]})
+
+    def _new_engine(self) -> Engine:
+        return new_engine(self.get_params(deep=False))
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "_engine"):
+            raise InputError("The detector has learned nothing", hint="call fit, load or set_state first")
+
+    def _read(self, counts: Any, period: Any, fine: Any) -> tuple[Counts, datetime, Counts | None]:
+        self._fitted()
+        now = read_counts(counts, "counts", (self.n_entities_, self.n_bins_))
+        if fine is not None:
+            if not self.n_fine_:
+                raise InputError("fine was not given to fit", hint="give it to fit, too")
+            fine = read_counts(fine, "fine", (self.n_entities_, self.n_fine_))
+        return now, read_period(period), fine
+
+    def _rows(self, entities: Any) -> Ints:
+        rows = np.asarray(entities)
+        wrong = rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= self.n_entities_)
+        if rows.ndim != 1 or wrong:
+            raise InputError("The entities", allowed=f"positions from 0 to {self.n_entities_ - 1:,}", got=entities)
+        return rows.astype(np.int64)
+
+    def _group_codes(self, groups: Any, n_entities: int) -> Ints | None:
+        labels = labels_of(groups, n_entities)
+        if labels is None:
+            return None
+        known = {name: code for code, name in enumerate(self._group_names)}
+        codes = np.array([known.setdefault(label, len(known)) for label in labels], np.int64)
+        self._group_names = list(known)
+        return codes

@@ -1,0 +1,184 @@
+"""Algorithms 1 and 2: divergence of each collection from the mean of the normal evidence, against a threshold.
+
+Dynamic (Algorithm 2): a flagged collection takes the place of the oldest anomalous evidence, any other one that of the
+oldest normal evidence, and divergences and threshold follow. Basic (Algorithm 1): the evidence stays that of fit. MGoF
+tests against the same mean by its own statistic. The anomaly score is 1 - p, with p the upper tail of the normal law
+that the divergences of the normal evidence have.
+
+Source: Wang, Sun, Li, "Statistical Detection of Collective Data Anomalies" (arXiv:2001.00688).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.detectors.collections.binning import N_SUB_VOLUME_BINS, sub_volume_step, sub_volumes
+from tocsin.detectors.collections.engine import CollectionScores, CollectionStatus, Counts, Explanation
+from tocsin.detectors.collections.faithful.evidence import EvidenceSets
+from tocsin.detectors.collections.faithful.explaining import explain
+from tocsin.detectors.collections.faithful.judging import LevelScores, judge_level
+from tocsin.detectors.collections.faithful.settings import LEAST_NORMAL, FaithfulSettings
+from tocsin.errors import InputError
+from tocsin.model import Bools, Floats, Ints
+
+__all__ = ["FaithfulEngine"]
+
+N_NORMAL, N_ANOMALOUS = 30, 10
+"""Room for evidence where fit is given none."""
+PRIOR_ALPHA, PRIOR_COLLECTIONS = 0.1, 100
+"""The share of anomalous collections before any answer, and how many judged collections it is worth."""
+PARTS = {1: "shape", 2: "sub-volumes"}
+LARGEST_SCORE = float(np.nextafter(1.0, 0.0))
+
+
+class FaithfulEngine:
+    """The engine of mode "faithful"; see `tocsin.detectors.collections.engine.Engine`. Settings: `FaithfulSettings`."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = FaithfulSettings(**settings)
+        self._answers = {"prior": PRIOR_ALPHA, "judged": 0.0, "confirmed": 0.0}
+
+    @property
+    def n_entities(self) -> int:
+        return len(self._evidence.filled)
+
+    @property
+    def alpha(self) -> float:
+        """Share of anomalous collections that thresholds reckon with."""
+        if not isinstance(self.settings.alpha, str):
+            return float(self.settings.alpha)
+        prior, confirmed = self._answers["prior"], self._answers["confirmed"]
+        if self.settings.alpha == "feedback":
+            prior = (PRIOR_COLLECTIONS * prior + confirmed) / (PRIOR_COLLECTIONS + self._answers["judged"])
+        return min(max(prior, 1e-3), 1.0 - 1e-3)
+
+    def fit(
+        self, counts: Counts, periods: tuple[datetime, ...], fine: Counts | None, anomalous: Bools, groups: Ints | None
+    ) -> Self:
+        """Fill the evidence sets, oldest first; peers play no part in this mode."""
+        is_open = counts.any(axis=2)
+        normal, marked = is_open & ~anomalous, is_open & anomalous
+        given = int(normal.sum(axis=1).max(initial=0)), int(marked.sum(axis=1).max(initial=0))
+        n_normal = self.settings.n_normal or (given[0] if given[0] >= LEAST_NORMAL else N_NORMAL)
+        n_anomalous = self.settings.n_anomalous or given[1] or N_ANOMALOUS
+        self._n_bins = counts.shape[2]
+        sizes = {1: self._n_bins, 2: N_SUB_VOLUME_BINS}
+        bins = [sizes[level] for level in self.settings.levels]
+        self._evidence = EvidenceSets(len(counts), bins, n_normal, n_anomalous)
+        if 2 in self.settings.levels:
+            self._step = sub_volume_step(self._fine(fine), normal, self.settings.step_factor)
+        else:
+            self._step = np.full(len(counts), np.nan)
+        share = marked.sum() / max(int(is_open.sum()), 1)
+        self._answers = {"prior": float(share) if marked.any() else PRIOR_ALPHA, "judged": 0.0, "confirmed": 0.0}
+        for number in sorted(range(len(periods)), key=lambda place: periods[place]):
+            now = None if fine is None else fine[:, number]
+            self._admit(counts[:, number], periods[number], now, anomalous[:, number])
+        return self
+
+    def judge(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+        """Judge and change nothing."""
+        histograms = self._histograms(counts, fine)
+        records = counts.sum(axis=1)
+        alpha, levels = self.alpha, self.settings.levels
+        found = [
+            judge_level(histogram, self._evidence, place, self.settings, alpha, records)
+            for place, histogram in enumerate(histograms)
+        ]
+        known = (self._evidence.filled[:, 0] >= LEAST_NORMAL) & np.isfinite(sum(level.divergence for level in found))
+        status = np.where(known, CollectionStatus.TESTED, CollectionStatus.NOT_ENOUGH_DATA)
+        status = np.where(records > 0, status, CollectionStatus.CLOSED).astype(np.int8)
+        return _scores(found, [PARTS[level] for level in levels], status)
+
+    def update(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+        """Judge, then let each collection enter the evidence set that it was judged to belong to (Algorithm 2)."""
+        scores = self.judge(counts, period, fine)
+        if self.settings.algorithm != "basic":
+            self._admit(counts, period, fine, scores.flagged)
+        else:
+            young = scores.status == CollectionStatus.NOT_ENOUGH_DATA
+            if young.any():
+                self._admit(np.where(young[:, None], counts, 0), period, fine, scores.flagged)
+        self._answers["judged"] += float((scores.status == CollectionStatus.TESTED).sum())
+        return scores
+
+    def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
+        """Counts beside those that the mean of the normal evidence foretells."""
+        chosen = None if fine is None else fine[entities]
+        histograms = self._histograms(counts[entities], chosen, self._step[entities])
+        return explain(counts[entities], histograms[0], self._evidence, entities, self._n_bins)
+
+    def feedback(self, entity: int, period: datetime, *, is_anomalous: bool) -> bool:
+        """Move a collection between the evidence sets."""
+        moved = self._evidence.move(entity, int(period.timestamp()), is_anomalous=is_anomalous)
+        if moved and is_anomalous:
+            self._answers["confirmed"] += 1.0
+        return moved
+
+    def grow(self, n_entities: int, groups: Ints | None) -> None:
+        """Append entities without evidence; their second level's bins are those of their first collection."""
+        more = n_entities - self.n_entities
+        self._evidence.grow(n_entities)
+        self._step = np.concatenate([self._step, np.full(more, np.nan)])
+
+    def get_state(self) -> dict[str, Any]:
+        """Evidence, the second level's steps, and what is known of alpha."""
+        arrays = {**self._evidence.arrays(), "step": self._step}
+        meta = {"n_normal": self._evidence.n_normal, "n_bins": self._n_bins, "answers": dict(self._answers)}
+        return {"arrays": arrays, "meta": {**meta, "levels": list(self.settings.levels)}}
+
+    def set_state(self, state: Mapping[str, Any]) -> Self:
+        """Take a state; arrays are changed in place by updates."""
+        meta, arrays = state["meta"], dict(state["arrays"])
+        if list(meta["levels"]) != list(self.settings.levels):
+            raise InputError("A state of other levels", allowed=f"levels {self.settings.levels}", got=meta["levels"])
+        self._step = arrays.pop("step")
+        self._evidence = EvidenceSets.from_arrays(arrays, int(meta["n_normal"]))
+        self._n_bins = int(meta["n_bins"])
+        self._answers = {name: float(value) for name, value in meta["answers"].items()}
+        return self
+
+    def _fine(self, fine: Counts | None) -> Counts:
+        if fine is None:
+            hint = "give fine, the counts of finer spans, or take level=1"
+            raise InputError("The second level needs the volumes of finer spans", hint=hint)
+        return fine
+
+    def _histograms(self, counts: Counts, fine: Counts | None, step: Floats | None = None) -> list[Counts]:
+        """One histogram a level."""
+        step = self._step if step is None else step
+        return [counts if level == 1 else sub_volumes(self._fine(fine), step) for level in self.settings.levels]
+
+    def _admit(self, counts: Counts, period: datetime, fine: Counts | None, anomalous: Bools) -> None:
+        is_open = np.asarray(counts.any(axis=1))
+        if 2 in self.settings.levels:
+            new = np.isnan(self._step) & is_open & ~anomalous
+            if new.any():
+                first = self._fine(fine)[new][:, None]
+                self._step[new] = sub_volume_step(first, new[new][:, None], self.settings.step_factor)
+        histograms = self._histograms(counts, fine)
+        for histogram in histograms:  # records without any finer ones have no second level
+            is_open &= histogram.any(axis=1)
+        records, seconds = counts.sum(axis=1), int(period.timestamp())
+        self._evidence.take(histograms, is_open, anomalous & is_open, seconds, records)
+
+
+def _scores(found: list[LevelScores], names: list[str], status: npt.NDArray[np.int8]) -> CollectionScores:
+    """One answer of all levels: flagged by any of them, p-value of the least with Sidak's correction."""
+    tested = status == CollectionStatus.TESTED
+
+    def judged(values: Floats) -> Floats:
+        return np.where(tested, values, np.nan)
+
+    least = np.min([level.p_value for level in found], axis=0)
+    p_value = judged(-np.expm1(len(found) * np.log1p(-np.minimum(least, LARGEST_SCORE))))
+    parts = {name: judged(level.p_value) for name, level in zip(names, found, strict=True)}
+    flagged = tested & np.any([level.flagged for level in found], axis=0)
+    score = np.clip(1.0 - p_value, 0.0, LARGEST_SCORE)
+    divergence, threshold = judged(found[0].divergence), judged(found[0].threshold)
+    return CollectionScores(divergence, p_value, threshold, score, flagged, status, parts)
