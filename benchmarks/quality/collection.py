@@ -5,8 +5,8 @@
 (The file is not called collections.py because that, beside a script, hides Python's own module.) Without --data the
 volumes are simulated. A folder may hold koubei_daily.parquet (shop_id, date, count): shop 1629 for the paper's tables
 and the comparison, other shops by volume; bike_sharing_hourly.parquet and online_retail.parquet: real hourly days.
-Parts: paper, compare, shops, hours, power. Detectors see the evidence days and then one day after the other; only the faithful
-mode is told alpha and ten anomalies of the true kind and magnitude.
+Parts: paper, compare, shops, hours, power. Detectors see the evidence days, then one day after the other; only the
+faithful mode is told alpha and ten anomalies of the true kind and magnitude.
 """
 
 from __future__ import annotations

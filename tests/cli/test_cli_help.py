@@ -63,8 +63,8 @@ def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
         "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "deliver", "export",
-        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm", "evaluate roi", "evaluate contextual",
-        "evaluate collections", "evaluate power",
+        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm",
+        "evaluate roi", "evaluate contextual", "evaluate collections", "evaluate power",
     }  # fmt: skip
 
 

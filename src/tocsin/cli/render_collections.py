@@ -29,8 +29,8 @@ def render_paper(console: Console, result: PaperResult, remarks: tuple[str, ...]
         rows = [row for row in _rows(result.rows) if row.table == table]
         if rows:
             console.heading(f"Table {table}")
-            console.lines(["per cent, ours ± standard error | as printed"])
-            console.table(("detector", "kind", "alpha", "TPR", "FPR", "ACC", "F1", "AUC"), [_cell(row) for row in rows])
+            console.lines(["per cent, ± standard error; paper: as printed"])
+            _render_cells(console, rows)
         console.lines(
             [
                 f"mean |difference of ACC| {one.mean_points:.1f} points, largest {one.largest_points:.1f}"
@@ -42,25 +42,30 @@ def render_paper(console: Console, result: PaperResult, remarks: tuple[str, ...]
     calibrated = [row for row in _rows(result.rows) if row.detector == "calibrated"]
     if calibrated:
         console.heading("Calibrated mode in the protocol of Tables III and IV, told nothing")
-        console.table(
-            ("detector", "kind", "alpha", "TPR", "FPR", "ACC", "F1", "AUC"), [_cell(row) for row in calibrated]
-        )
+        _render_cells(console, calibrated)
     _render_roc(console, result.roc)
     console.lines([f"not run: Table {table}: {reason}" for table, reason in result.not_run.items()])
     console.heading("Of the paper's figures")
     console.lines([f"  {remark}" for remark in remarks])
 
 
-def _cell(row: Any) -> tuple[str, ...]:
-    measured = (_beside(getattr(row, name), getattr(row, f"{name}_se"), getattr(row, f"paper_{name}", math.nan))
-                for name in ("tpr", "fpr", "accuracy"))  # fmt: skip
-    level = f"{row.detector}, level {row.level}" if row.level else str(row.detector)
-    return (level, str(row.kind), f"{row.alpha:g}", *measured, _three(row.f1), _three(row.auc))
+def _render_cells(console: Console, rows: list[Any]) -> None:
+    """A table a level and kind, a line an alpha."""
+    for detector, level, kind in dict.fromkeys((row.detector, row.level, row.kind) for row in rows):
+        name = f"{detector}, level {level}, {kind}" if level else f"{detector}, {kind}"
+        cells = [row for row in rows if (row.detector, row.level, row.kind) == (detector, level, kind)]
+        console.lines(["", name])
+        lines = []
+        for row in cells:
+            figures = (_beside(row, part) for part in ("tpr", "fpr", "accuracy"))
+            lines.append((f"{row.alpha:g}", *(text for pair in figures for text in pair), _three(row.auc)))
+        console.table(("alpha", "TPR", "paper", "FPR", "paper", "ACC", "paper", "AUC"), lines)
 
 
-def _beside(value: float, error: float, printed: float) -> str:
+def _beside(row: Any, part: str) -> tuple[str, str]:
+    value, error, printed = (getattr(row, name) for name in (part, f"{part}_se", f"paper_{part}"))
     ours = f"{100 * value:.1f}" if math.isnan(error) else f"{100 * value:.1f} ± {100 * error:.1f}"
-    return ours if math.isnan(printed) else f"{ours} | {100 * printed:.4g}"
+    return ours, NOTHING if math.isnan(printed) else f"{100 * printed:.4g}"
 
 
 def _render_equations(console: Console, result: PaperResult) -> None:

@@ -38,7 +38,7 @@ PAPER_RATES: Mapping[tuple[int, str, float], tuple[float, float]] = MappingProxy
 PAPER_STATIC: Mapping[tuple[int, str], tuple[float, float, float]] = MappingProxyType(
     {(1, C): (100, 4.1, 96.7), (1, E): (27, 28, 62), (2, C): (88, 8, 91), (2, E): (84, 16, 84)}
 )
-"""Table II: TPR, FPR, ACC of the static rule."""
+"""Table II: TPR, FPR, ACC of Algorithm 1."""
 
 PAPER_F1_SUMS = (1.0588, 0.7688, 0.8158, 1.5227, 2.6013, 1.4155, 2.2730, 2.0753, 1.9300)
 """Table V, seller data: the sum of four F1 (two levels, two kinds) at alpha .1, for equations 1 to 9."""
@@ -46,7 +46,7 @@ PAPER_F1_SUMS = (1.0588, 0.7688, 0.8158, 1.5227, 2.6013, 1.4155, 2.2730, 2.0753,
 PAPER_MGOF: Mapping[tuple[int, str, float], tuple[float, float, float]] = MappingProxyType(
     {(1, C, 0.1): (100, 54, 52), (1, C, 0.5): (100, 93, 54), (2, C, 0.1): (32, 27, 70)}
 )
-"""Table VI: TPR, FPR, ACC of MGoF."""
+"""Table VI: TPR, FPR, ACC of MGoF, where known; the kind of the row of level 2 is a guess."""
 
 REMARKS = (
     "Table IV, centralised, alpha .2: printed as 93.73, which its own TPR and FPR contradict; 83.73 = 741/885 fits "
@@ -61,5 +61,6 @@ REMARKS = (
     "invisible",
     "the paper's hourly records of seller 1629 are not public: ours are its daily volumes (or simulated ones) in the "
     "shape of the one hourly day that it prints; how much days vary was fitted to these tables",
+    "Tables II and VI: settings are known in part; alpha .2 of Table II and the kind of Table VI's level 2 are guesses",
     "a TPR at alpha .1 has a standard error of about 3.7 points in the paper (some 88 farmed days)",
 )
