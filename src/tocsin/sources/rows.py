@@ -34,7 +34,7 @@ __all__ = [
 
 LARGEST = 1e300
 """A measure beyond this counts as infinite: sums of it leave the range of a double."""
-MOST_RECORDS = 1e15
+MOST_RECORDS = 1e12
 """A row that stands for more records is not usable: sums of them leave the range of a whole number."""
 
 
