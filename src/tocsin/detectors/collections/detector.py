@@ -82,7 +82,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
     >>> counts = random.poisson(np.linspace(5, 50, 24), (3, 31, 24))
     >>> counts[2, 30, 4] += 500
     >>> days = pd.date_range("2026-01-01", periods=31, tz="UTC")
-    >>> detector = CollectionDetector(mode="faithful").fit(counts[:, :30], days[:30])
+    >>> detector = CollectionDetector(mode="faithful", target_fpr=1e-4).fit(counts[:, :30], days[:30])
     >>> detector.update(counts[:, 30], days[30])["flagged"].tolist()
     [False, False, True]
     """
@@ -213,13 +213,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         return self._engine.feedback(row, read_period(period), is_anomalous=bool(anomalous))
 
     def grow(self, n_entities: int, groups: Any = None) -> Self:
-        """Give entities not seen before the rows after the last, without history.
-
-        Parameters
-        ----------
-        n_entities : of all, from now on
-        groups : (n_entities,) labels of all, if fit was given any
-        """
+        """Give new entities the rows after the last, without history; n_entities and groups are of all from now on."""
         self._fitted()
         if n_entities < self.n_entities_:
             raise InputError("Entities do not go", allowed=f"at least {self.n_entities_:,}", got=n_entities)
@@ -267,13 +261,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | PathLike[str], memory_mapped: bool = False) -> Self:
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        memory_mapped : bool
-            Read arrays from the files as they are needed; the files change only by `save`.
-        """
+        """Read what `save` wrote; memory-mapped arrays are read as needed, and the files change only by `save`."""
         arrays, meta = read_state(Path(folder), memory_mapped=memory_mapped)
         return cls(**meta["settings"]).set_state({"arrays": arrays, "meta": meta["state"]})
 

@@ -1,4 +1,4 @@
-"""A detector's state in a folder, whole at any instant, and one function that judges a shard of entities.
+"""A detector's state in a folder, whole at any instant.
 
 folder/meta.json          names the arrays' folder; replaced in one step, so that readers see the old or the new state
 folder/arrays-<n>/*.npy   one file an array, never pickled; older ones are deleted after the new ones are in use
@@ -22,6 +22,7 @@ __all__ = ["read_state", "write_state"]
 
 FORMAT = "tocsin/collections/1"
 META = "meta.json"
+SMALL_BYTES = 4_096
 
 
 def write_state(folder: Path, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
@@ -66,12 +67,13 @@ def read_state(folder: Path, *, memory_mapped: bool) -> tuple[dict[str, Any], di
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise ValueError("another format")
-        arrays = {
-            name: np.load(
-                folder / meta["arrays"] / f"{name}.npy", mmap_mode="c" if memory_mapped else None, allow_pickle=False
-            )
-            for name in meta["names"]
-        }
+        arrays = {name: _read(folder / meta["arrays"] / f"{name}.npy", memory_mapped) for name in meta["names"]}
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise InputError("A saved detector", allowed=allowed, got=f"{folder}: {error}") from None
     return arrays, meta
+
+
+def _read(path: Path, memory_mapped: bool) -> Any:
+    """One array; an empty one cannot be mapped, and a small one need not be."""
+    mapped = memory_mapped and path.stat().st_size > SMALL_BYTES
+    return np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
