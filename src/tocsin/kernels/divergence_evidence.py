@@ -116,13 +116,12 @@ def sub_volume_histogram(fine, step, n_bins):
     n, n_spans = fine.shape
     result = np.zeros((n, n_bins), np.int64)
     for i in range(n):
-        inverse = 1.0 / step[i]
         most = 0
         for j in range(n_spans):
             most = max(most, fine[i, j])
         if most == 0:
             continue
         for j in range(n_spans):
-            place = fine[i, j] * inverse
+            place = fine[i, j] / step[i]
             result[i, int(place) if place < n_bins - 1 else n_bins - 1] += 1
     return result

@@ -1,0 +1,213 @@
+"""The engine of the calibrated mode: learns from past collections, judges, remembers, explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Self
+
+import numpy as np
+from scipy import special, stats
+
+from tocsin.detectors.collections.calibrated import judging
+from tocsin.detectors.collections.calibrated.admission import remember
+from tocsin.detectors.collections.calibrated.calendar import Calendar, is_daily, minutes
+from tocsin.detectors.collections.calibrated.evidence import CONFIRMED, EMPTY, HELD, Evidence, Observed
+from tocsin.detectors.collections.calibrated.explaining import explained
+from tocsin.detectors.collections.calibrated.judging import SHARES, Judgement, Moment
+from tocsin.detectors.collections.calibrated.peers import Peers
+from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation
+from tocsin.detectors.collections.faithful.thresholds import bayes_threshold
+from tocsin.kernels.collection_dispersion import dispersion_index
+from tocsin.kernels.collection_shapes import collect_shapes, quantise, reference_shapes
+from tocsin.kernels.divergence import jsd_from_mean
+from tocsin.kernels.divergence_expectation import expected_jsd
+from tocsin.model import Bools, Ints
+
+__all__ = ["CalibratedEngine"]
+
+ENOUGH_CONFIRMED = 10
+"""Confirmed anomalies from which on their scores move the threshold."""
+FREEDOM = 5.0
+"""By how much at most the false-positive rate may then differ from its target."""
+
+
+class CalibratedEngine:
+    """The calibrated mode; told neither a kind of attack, nor its size, nor how many collections are farmed.
+
+    Parameters
+    ----------
+    target_fpr : float
+        Share of honest collections that may be flagged.
+    n_normal, n_anomalous : int
+        Collections an entity that are remembered as evidence, and as odd.
+    timezone, holidays
+        Of the days that periods are.
+    """
+
+    def __init__(
+        self,
+        *,
+        target_fpr: float = 0.01,
+        n_normal: int = 30,
+        n_anomalous: int = 10,
+        timezone: str = "UTC",
+        holidays: tuple[date, ...] = (),
+    ) -> None:
+        self._target_fpr = target_fpr
+        self._n_normal, self._n_held = n_normal, n_anomalous
+        self._calendar = Calendar(timezone, frozenset(holidays))
+
+    @property
+    def n_entities(self) -> int:
+        return self._evidence.n_entities
+
+    def fit(
+        self, counts: Counts, periods: tuple[datetime, ...], fine: Counts | None, anomalous: Bools, groups: Ints | None
+    ) -> Self:
+        n, _, n_bins = counts.shape
+        self._calendar = Calendar(self._calendar.timezone, self._calendar.holidays, is_daily(periods))
+        self._evidence = Evidence.empty(n, self._n_normal, self._n_held, n_bins)
+        self._evidence.group[:] = 0 if groups is None else groups
+        self._peers = Peers.unknown(int(self._evidence.group.max(initial=0)) + 1, n_bins)
+        for column in np.argsort([minutes(period) for period in periods], kind="stable"):
+            seen = self._unjudged(counts[:, column], periods[column], None if fine is None else fine[:, column])
+            odd = anomalous[:, column]
+            self._evidence.admit(np.flatnonzero((seen.records > 0) & ~odd), seen)
+            self._evidence.hold(np.flatnonzero((seen.records > 0) & odd), seen, CONFIRMED)
+        self._judge_evidence()
+        return self
+
+    def judge(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+        return self._scores(self._judged(counts, period, fine))
+
+    def update(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+        judged = self._judged(counts, period, fine)
+        self._peers = judged.peers
+        remember(self._evidence, judged)
+        return self._scores(judged)
+
+    def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
+        return explained(self._evidence, self._judged(counts, period, fine), counts, entities)
+
+    def feedback(self, entity: int, period: datetime, *, is_anomalous: bool) -> bool:
+        evidence, when = self._evidence, minutes(period)
+        held = np.flatnonzero((evidence.held_when[entity] == when) & (evidence.held_verdict[entity] != EMPTY))
+        normal = np.flatnonzero((evidence.when[entity] == when) & (evidence.weight[entity] > 0))
+        if is_anomalous:
+            if len(normal):
+                self._withdraw(entity, int(normal[0]))
+            evidence.held_verdict[entity, held] = CONFIRMED
+        elif len(held):
+            slot = int(held[0])
+            evidence.held_verdict[entity, slot] = HELD
+            age = (int(evidence.held_head[entity]) - 1 - slot) % evidence.held_verdict.shape[1]
+            evidence.release(np.array([entity]), age)
+        return bool(len(held) or len(normal))
+
+    def grow(self, n_entities: int, groups: Ints | None) -> None:
+        before = self.n_entities
+        self._evidence = self._evidence.grown(n_entities)
+        if groups is not None:
+            self._evidence.group[before:] = groups[before:]
+        n_groups = int(self._evidence.group.max(initial=0)) + 1
+        known = len(self._peers.strength)
+        if n_groups > known:
+            more = Peers.unknown(n_groups - known, self._peers.shapes.shape[2])
+            self._peers = Peers(
+                np.concatenate([self._peers.shapes, more.shapes]),
+                np.concatenate([self._peers.strength, more.strength]),
+                np.concatenate([self._peers.n_known, more.n_known]),
+                self._peers.bias,
+                self._peers.sd,
+                self._peers.index,
+                self._peers.effects,
+            )
+
+    def get_state(self) -> dict[str, Any]:
+        arrays = {**self._evidence.to_arrays(), **self._peers.to_arrays()}
+        return {"arrays": arrays, "meta": {"daily": self._calendar.daily}}
+
+    def set_state(self, state: Mapping[str, Any]) -> Self:
+        self._evidence = Evidence.from_arrays(state["arrays"])
+        self._peers = Peers.from_arrays(state["arrays"])
+        self._n_normal, self._n_held = self._evidence.weight.shape[1], self._evidence.held_verdict.shape[1]
+        daily = bool(state["meta"]["daily"])
+        self._calendar = Calendar(self._calendar.timezone, self._calendar.holidays, daily)
+        return self
+
+    def _moment(self, period: datetime) -> Moment:
+        return Moment(minutes(period), self._calendar.kind(period), self._calendar.phase(period))
+
+    def _judged(self, counts: Counts, period: datetime, fine: Counts | None) -> Judgement:
+        return judging.judge(self._evidence, self._peers, counts, self._moment(period), fine)
+
+    def _unjudged(self, counts: Counts, period: datetime, fine: Counts | None) -> Observed:
+        moment, unknown = self._moment(period), np.full(len(counts), np.nan)
+        index, variance = (unknown, unknown) if fine is None else dispersion_index(fine)
+        records = counts.sum(axis=1, dtype=np.float64)
+        return Observed(
+            moment.when, moment.kind, moment.phase, quantise(counts), records, unknown, unknown, index, variance,
+            np.zeros(len(counts)), np.zeros(len(counts)),
+        )  # fmt: skip
+
+    def _judge_evidence(self) -> None:
+        """Judge each collection of the evidence by the others: what an honest one looks like."""
+        evidence = self._evidence
+        sums, totals, n_own = collect_shapes(evidence.shares, evidence.weight, evidence.kind, -1)
+        self._peers = peers = Peers.of_shapes(self._peers, sums, totals, evidence.group, n_own)
+        for slot in range(self._n_normal):
+            others = reference_shapes(
+                *collect_shapes(evidence.shares, evidence.weight, evidence.kind, slot),
+                evidence.group, peers.shapes, peers.strength, judging.KIND_PULL,
+            )  # fmt: skip
+            kind = evidence.kind[:, slot].astype(np.int64)
+            reference = others[kind, np.arange(self.n_entities)]
+            divergence = jsd_from_mean(evidence.shares[:, slot].astype(np.float64), reference)
+            evidence.divergence[:, slot] = divergence
+            evidence.expected[:, slot] = expected_jsd(evidence.records[:, slot].astype(np.float64), reference)
+
+    def _withdraw(self, entity: int, slot: int) -> None:
+        """A collection of the evidence becomes a confirmed anomaly."""
+        evidence = self._evidence
+        to = int(evidence.held_head[entity])
+        for name in ("shares", "kind", "when", "records", "divergence", "expected", "index", "index_variance"):
+            getattr(evidence, f"held_{name}")[entity, to] = getattr(evidence, name)[entity, slot]
+        evidence.held_verdict[entity, to] = CONFIRMED
+        evidence.held_residual[entity, to] = evidence.held_score[entity, to] = 0.0
+        evidence.held_head[entity] = (to + 1) % self._n_held
+        evidence.weight[entity, slot] = 0
+        evidence.volume_counts[entity] &= evidence.volume_when[entity] != evidence.when[entity, slot]
+
+    def _scores(self, judged: Judgement) -> CollectionScores:
+        p = judged.p_value
+        reach = stats.t.isf(self._target_fpr * SHARES["shape"], judging.SHAPE_DF)
+        own = judged.seen.expected + judged.bias
+        tested = np.isfinite(p)
+        threshold = np.where(tested, own * (judged.centre + judged.shape_spread * reach) ** 3, np.nan)
+        return CollectionScores(
+            divergence=judged.seen.divergence,
+            p_value=p,
+            threshold=np.minimum(threshold, np.log(2.0)),
+            anomaly_score=np.where(tested, np.clip(1.0 - p, 0.0, np.nextafter(1.0, 0.0)), np.nan),
+            flagged=tested & (np.where(tested, judged.seen.score, -np.inf) >= self._score_threshold()),
+            status=judged.status,
+            parts=judged.parts,
+        )
+
+    def _score_threshold(self) -> float:
+        """The normal score from which on a collection is flagged.
+
+        That of the target; with enough confirmed anomalies the one of least cost (eq. 10) between honest scores, which
+        are standard normal, and theirs, at their share of what was judged, within FREEDOM times the target.
+        """
+        confirmed = self._evidence.held_score[self._evidence.held_verdict == CONFIRMED].astype(np.float64)
+        confirmed = confirmed[confirmed != 0]  # those of `fit` were never judged
+        if len(confirmed) < ENOUGH_CONFIRMED:
+            return float(-special.ndtri(self._target_fpr))
+        n_judged = len(confirmed) + int(self._evidence.n_own.sum())
+        mean, spread = float(np.mean(confirmed)), max(float(np.std(confirmed, ddof=1)), 0.1)
+        one = np.ones(1)
+        found = bayes_threshold(0 * one, one, mean * one, spread * one, len(confirmed) / n_judged)
+        low, high = (-special.ndtri(min(self._target_fpr * by, 0.5)) for by in (FREEDOM, 1.0 / FREEDOM))
+        return float(np.clip(found[0], low, high))
