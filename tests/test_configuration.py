@@ -8,6 +8,7 @@ import pytest
 from tocsin.config import (
     AlertSettings,
     ChannelSettings,
+    CollectionMonitorSettings,
     ContextualMonitorSettings,
     SliceMonitorSettings,
     SourceSettings,
@@ -148,7 +149,15 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [StoreSettings, SourceSettings, SliceMonitorSettings, ContextualMonitorSettings, AlertSettings, ChannelSettings],
+    [
+        StoreSettings,
+        SourceSettings,
+        SliceMonitorSettings,
+        ContextualMonitorSettings,
+        CollectionMonitorSettings,
+        AlertSettings,
+        ChannelSettings,
+    ],
 )
 def test_every_key_is_documented_with_its_meaning(section: type[SliceMonitorSettings]) -> None:
     text = REFERENCE.read_text(encoding="utf-8")

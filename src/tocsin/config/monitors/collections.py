@@ -63,8 +63,8 @@ class CollectionMonitorSettings(MonitorSettings):
     """Of honest collections at most this share is flagged (calibrated)."""
     level: Literal[1, 2, "both"] = 1
     """Judge the distribution over the bins, of the sub-volumes of the finer spans, or both (faithful)."""
-    threshold: StrictInt | Literal["bayes", "3sigma"] = 5
-    """The equation of the threshold, 1 to 9, or bayes or 3sigma (faithful)."""
+    threshold: StrictInt | Literal["bayes", "3sigma", "tail", "density"] = 5
+    """The equation of the threshold, 1 to 9, or bayes, 3sigma, tail or density (faithful)."""
     alpha: float = Field(default=0.1, gt=0, lt=1)
     """The share of collections that are thought to be manipulated (faithful)."""
     holidays: tuple[date, ...] = ()
@@ -80,7 +80,7 @@ class CollectionMonitorSettings(MonitorSettings):
     @classmethod
     def _threshold(cls, threshold: int | str) -> int | str:
         if isinstance(threshold, int) and not 1 <= threshold <= 9:
-            raise ValueError(f"threshold is 1 to 9, bayes or 3sigma, got {threshold}")
+            raise ValueError(f"threshold is 1 to 9, bayes, 3sigma, tail or density, got {threshold}")
         return threshold
 
     @model_validator(mode="after")
