@@ -109,9 +109,9 @@ class FaithfulEngine:
 
     def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
         """Counts beside those that the mean of the normal evidence foretells."""
-        chosen = None if fine is None else fine[entities]
-        histograms = self._histograms(counts[entities], chosen, self._step[entities])
-        return explain(counts[entities], histograms[0], self._evidence, entities, self._n_bins)
+        chosen, spans = counts[entities], None if fine is None else fine[entities]
+        first = self._histograms(chosen, spans, self._step[entities])[0]
+        return explain(chosen, first, self._evidence, entities, of_bins=1 in self.settings.levels)
 
     def feedback(self, entity: int, period: datetime, *, is_anomalous: bool) -> bool:
         """Move a collection between the evidence sets."""

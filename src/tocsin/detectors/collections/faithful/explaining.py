@@ -33,31 +33,29 @@ def _log(values: Floats) -> Floats:
     return np.log(np.where(values > 0, values, 1.0))
 
 
-def explain(counts: Counts, first_level: Counts, evidence: EvidenceSets, entities: Ints, n_bins: int) -> Explanation:
+def explain(counts: Counts, first_level: Counts, evidence: EvidenceSets, entities: Ints, of_bins: bool) -> Explanation:
     """Expectations of the entities' collections.
 
     Parameters
     ----------
     counts : (n, n_bins) of the entities asked for
     first_level : (n, …) their histograms at the level that is judged first
+    of_bins : whether that is the level of the bins; of the second level's evidence none are known
     """
     records = counts.sum(axis=1).astype(np.float64)
     filled = evidence.filled[entities]
     known = (filled[:, 0] > 0) & (records > 0)
     shares = evidence.shares[0][entities]
-    same_bins = shares.shape[1] == n_bins and first_level is counts
-    mean = evidence.mean(0, entities)
-    if not same_bins:  # the second level alone is held: nothing is known of the bins themselves
-        mean = np.zeros((len(counts), n_bins))
+    mean = evidence.mean(0, entities) if of_bins else np.zeros(counts.shape)
     expected = records[:, None] * mean
     spread = np.zeros_like(mean)
-    if same_bins:
+    if of_bins:
         used = (np.arange(evidence.n_normal) < filled[:, :1])[:, None]
         gaps = np.where(used, shares[:, :, : evidence.n_normal] - mean[:, :, None], 0.0)
         spread = (gaps**2).sum(axis=2) / np.maximum(filled[:, :1] - 1, 1)
     # the spread of the shares in the evidence already holds some of the chance of drawing so many records
     deviation = WITHIN_95 * np.sqrt(np.maximum(records[:, None] ** 2 * spread, expected))
-    judged = known & same_bins
+    judged = known & of_bins
     blank = np.where(judged[:, None], 0.0, np.nan)
     observed_share = counts / np.maximum(records, 1.0)[:, None]
     terms = np.where(judged[:, None], signed_terms(observed_share, mean), 0.0)
