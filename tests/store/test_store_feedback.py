@@ -98,6 +98,20 @@ def test_where_people_differ_the_later_answer_decides_and_unsure_decides_nothing
     assert excluded(store) == set()
 
 
+def test_every_decided_answer_is_told_with_its_verdict(store: Store) -> None:
+    first, second, third = (write_window(store, hour) for hour in (1, 5, 9))
+    store.add_feedback(answer(first.id, Verdict.EXPECTED))
+    store.add_feedback(answer(second.id, Verdict.RELEVANT, 1))
+    store.add_feedback(answer(third.id, Verdict.NOT_RELEVANT, 2))
+    store.add_feedback(answer(third.id, Verdict.UNSURE, 3))
+    found = {(window.start, verdict) for window, _, verdict in store.decided("ctr", *EVER)}
+    assert {verdict for _, verdict in found} == {Verdict.EXPECTED, Verdict.RELEVANT}
+    assert {start for start, verdict in found if verdict is Verdict.RELEVANT} == {second.first.start}
+    assert store.decided("other", *EVER) == []
+    store.undo_feedback(third.id, "ada", at=T0)
+    assert Verdict.NOT_RELEVANT in {verdict for _, _, verdict in store.decided("ctr", *EVER)}
+
+
 def test_an_author_who_becomes_unsure_takes_the_earlier_answer_back(store: Store) -> None:
     incident = write_window(store, 1)
     store.add_feedback(answer(incident.id, Verdict.RELEVANT, 1))
