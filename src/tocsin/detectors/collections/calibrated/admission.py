@@ -61,7 +61,7 @@ def _adopt_level(evidence: Evidence) -> None:
     if not len(who) or n_held < ADOPT_AFTER:
         return
     slots = [(evidence.held_head[who].astype(np.int64) - 1 - age) % n_held for age in range(ADOPT_AFTER)]
-    by = np.mean([evidence.held_residual[who, slot] for slot in slots], axis=0, dtype=np.float64)
+    by: Floats = np.stack([evidence.held_residual[who, slot] for slot in slots]).mean(axis=0, dtype=np.float64)
     since = evidence.held_when[who, slots[-1]]
     evidence.move_level(who, by, since)
     for age in reversed(range(ADOPT_AFTER)):

@@ -4,8 +4,8 @@
     volume       records against an expected number by level and day of the week; upper tail
     dispersion   index of dispersion of the fine counts against the usual one; upper tail
 
-Each p-value is divided by the part's share of the false-positive rate (weighted Bonferroni), the least is the p-value
-of the collection: among honest collections at most `target_fpr` are flagged, however the parts depend on one another.
+Together they are the weighted harmonic mean of the p-values (Wilson, PNAS 2019), which holds however the parts depend
+on one another, to first order in a small p; weights are the parts' shares of the false-positive rate.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tocsin.model import Bools, Floats, Ints
 
 __all__ = ["MEMORY", "Judgement", "Moment", "judge", "shape_statistics"]
 
-SHARES = {"volume": 0.6, "shape": 0.3, "dispersion": 0.1}
+SHARES = {"volume": 0.5, "shape": 0.4, "dispersion": 0.1}
 """Of the false-positive rate; volumes stray most in life, clumps least."""
 ODD_DAY = 0.03
 """Chance that a day is like a day of another kind: holidays, bridge days, Saturdays that are worked."""
@@ -253,9 +253,12 @@ def _status(is_open: Bools, n_own: Ints, n_peers: Floats) -> Any:
 
 
 def _together(parts: dict[str, Floats]) -> Floats:
-    """Weighted Bonferroni over the parts that are known."""
-    whole = sum(SHARES[name] * np.isfinite(p) for name, p in parts.items())
-    result = np.full(len(parts["shape"]), np.nan)
+    """Weighted harmonic mean over the parts that are known; NaN where none is."""
+    whole, inverse = np.zeros(len(parts["shape"])), np.zeros(len(parts["shape"]))
     for name, p in parts.items():
-        result = np.fmin(result, p * whole / SHARES[name])
-    return np.minimum(result, 1.0)
+        known = np.isfinite(p)
+        whole += SHARES[name] * known
+        inverse += np.where(known, SHARES[name] / np.maximum(np.nan_to_num(p, nan=1.0), TINIEST), 0.0)
+    with np.errstate(invalid="ignore"):
+        together: Floats = np.minimum(whole / inverse, 1.0)
+    return together
