@@ -74,7 +74,8 @@ def print_paper(result) -> None:
     if len(result.thresholds):
         print("\n" + heading("Table V, equation", "sum of four F1", "as printed"))
         for one in result.thresholds.itertuples():
-            print(row(one.equation, f"{one.f1_sum:.2f} ± {one.f1_sum_se:.2f}", f"{one.paper:.2f}"))
+            error = "" if np.isnan(one.f1_sum_se) else f" ± {one.f1_sum_se:.2f}"
+            print(row(one.equation, f"{one.f1_sum:.2f}{error}", f"{one.paper:.2f}"))
         both = result.thresholds[result.thresholds["equation"] != 6]
         print(f"\nRank correlation with the paper, without eq. 6: {both['f1_sum'].corr(both['paper'], 'spearman'):.3f}")
     if len(result.roc):

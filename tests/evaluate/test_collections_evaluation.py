@@ -29,7 +29,15 @@ from tocsin.evaluate import (
 )
 from tocsin.evaluate.collections_drift import DRIFT_TESTS
 from tocsin.evaluate.collections_published import ALPHAS, PAPER_ACCURACY, PAPER_RATES
-from tocsin.farming import hours_trials, own_draw, paper_sellers, shop_trials, simulated_draw, volumes_of_shop
+from tocsin.farming import (
+    bands_trials,
+    hours_trials,
+    own_draw,
+    paper_sellers,
+    shop_trials,
+    simulated_draw,
+    volumes_of_shop,
+)
 from tocsin.simulate import seller_records, simulate_sellers
 
 ORACLE = CollectionContestant("oracle", lambda stream: _say(stream, stream.truth))
@@ -168,6 +176,24 @@ def test_volumes_of_a_shop_are_its_own_days(tmp_path):
         volumes_of_shop(long, None)
     with pytest.raises(NotEnoughData, match="shop 6"):
         volumes_of_shop(long, "6")
+
+
+def test_real_shops_come_by_volume_a_set_each():
+    days = pd.date_range("2026-01-01", periods=120)
+    chance = np.random.default_rng(0)
+    shops = [
+        pd.DataFrame({"shop_id": shop, "date": days, "count": chance.poisson(size, 120)})
+        for shop, size in enumerate([30] * 7 + [300] * 2 + [4])
+    ]
+    rare = shops[1].iloc[::2]  # open every other day: left out
+    trials = bands_trials(pd.concat([shops[0], rare, *shops[2:]]), n_a_cell=1, without=("0",))
+    assert {trial.stream.name: len(trial.kind) for trial in trials} == {
+        "shops of about 30 a day": 5,
+        "shops of about 300 a day": 2,
+    }
+    assert trials[0].kind.tolist() == ["centralised", "centralised", "equalised", "equalised", "independent"]
+    with pytest.raises(NotEnoughData, match="nearly every day"):
+        bands_trials(rare)
 
 
 def test_a_table_of_hours_is_farmed_and_hostile_ones_are_refused():
@@ -345,3 +371,19 @@ def test_the_protocol_gives_what_faithful_mode_finds_beside_the_printed_figures(
     with pytest.raises(InputError, match="a seller"):
         paper_tables([], periods)
     assert isinstance(sellers[0], PaperSeller)
+
+
+def test_the_calibrated_mode_stands_the_papers_test_without_being_told():
+    days, volumes = volumes_of_shop(None, None)
+    sellers, periods = paper_sellers(days[:90], volumes[:90], n_sellers=1)
+    result = paper_tables(sellers, periods, tables=["V", "VI", "III"], alphas=[0.3], runs=1)
+    rows = result.rows[result.rows["detector"] == "calibrated"].set_index("kind")
+    assert (rows["tpr"] > 0.9).all()
+    assert (rows["fpr"] < 0.1).all()
+    assert (rows["auc"] > 0.95).all()
+    assert rows["paper_accuracy"].isna().all()
+    assert result.not_run == {}
+    equations = result.thresholds.set_index("equation")
+    assert equations.loc[4, "f1_sum"] == equations.loc[6, "f1_sum"]  # the same threshold in another form
+    assert equations["f1_sum"].between(0, 4).all()
+    assert len(result.rows[result.rows["table"] == "VI"]) == 3

@@ -8,7 +8,7 @@ standard errors are those of the mean over simulated sellers. Rates in [0, 1]; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,12 +114,12 @@ def paper_tables(
         raise InputError("The protocol of section V", allowed=allowed, got=(sorted(tables), len(sellers), len(periods)))
     board = _Board(sellers, periods, runs)
     jobs = list(_jobs(tables, alphas, calibrated))
-    for done, (table, job) in enumerate(jobs):
+    for done, (table, measure, arguments) in enumerate(jobs):
         if progress is not None:
             progress("tables", done, len(jobs))
         if table not in board.not_run:
             try:
-                job(board)
+                measure(board, *arguments)
             except InputError as error:
                 board.not_run[table] = str(error)
     if progress is not None:
@@ -127,21 +127,23 @@ def paper_tables(
     return board.result()
 
 
-def _jobs(tables: Sequence[str], alphas: Sequence[float], calibrated: bool) -> Any:
-    """(table, what to do) for every cell."""
+def _jobs(
+    tables: Sequence[str], alphas: Sequence[float], calibrated: bool
+) -> Iterator[tuple[str, Callable[..., None], tuple[Any, ...]]]:
+    """Table, what to call on the board, and with what, for every cell."""
     for table, level in (("III", 1), ("IV", 2)):
         for kind in KINDS:
             for alpha in alphas if table in tables else ():
-                yield table, lambda board, a=(table, level, kind, alpha): board.faithful(*a)
+                yield table, _Board.faithful, (table, level, kind, alpha)
     for kind in KINDS:
         for alpha in alphas if calibrated and {"III", "IV"} & set(tables) else ():
-            yield "calibrated", lambda board, a=(kind, alpha): board.calibrated(*a)
+            yield "calibrated", _Board.calibrated, (kind, alpha)
     for (level, kind), paper in PAPER_STATIC.items() if "II" in tables else ():
-        yield "II", lambda board, a=("II", level, kind, STATIC_ALPHA, paper): board.special(*a)
+        yield "II", _Board.special, ("II", level, kind, STATIC_ALPHA, paper)
     for (level, kind, alpha), paper in PAPER_MGOF.items() if "VI" in tables else ():
-        yield "VI", lambda board, a=("VI", level, kind, alpha, paper): board.special(*a)
-    for equation in range(1, 10) if "V" in tables else ():
-        yield "V", lambda board, a=equation: board.equation(a)
+        yield "VI", _Board.special, ("VI", level, kind, alpha, paper)
+    for number in range(1, 10) if "V" in tables else ():
+        yield "V", _Board.equation, (number,)
 
 
 class _Board:
@@ -171,7 +173,7 @@ class _Board:
         alone = [
             watch_detector(_alone(stream, row), {"mode": "calibrated"}, told=False) for row in range(len(stream.counts))
         ]
-        parts = ("flagged", "score", "divergence")
+        parts = ("flagged", "score", "score")  # the score is what it judges by, not the divergence
         said = Said(*(np.concatenate([getattr(one, part) for one in alone]) for part in parts))
         named = {"table": "III, IV", "detector": "calibrated", "level": 0, "kind": kind}
         self._add(stream, said, named, np.full(3, np.nan))

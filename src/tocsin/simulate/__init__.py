@@ -3,7 +3,7 @@
 from tocsin.simulate.contextual import plant_contextual
 from tocsin.simulate.events import simulate_events
 from tocsin.simulate.farm import KINDS, Fakes, Farm, UniformWidth, draw_fakes, farm_counts
-from tocsin.simulate.farm_table import FarmedRecords, farm_records
+from tocsin.simulate.farm_table import FarmedRecords, count_spans, farm_records, usual_volumes
 from tocsin.simulate.fraud import FraudSettings, Scheme
 from tocsin.simulate.funnel import Funnel, simulate_funnel, to_events, write_funnel
 from tocsin.simulate.publisher_files import write_publishers
@@ -25,6 +25,7 @@ __all__ = [
     "Sellers",
     "Trouble",
     "UniformWidth",
+    "count_spans",
     "draw_fakes",
     "farm_counts",
     "farm_records",
@@ -41,6 +42,7 @@ __all__ = [
     "simulate_volumes",
     "spell_out",
     "to_events",
+    "usual_volumes",
     "write_farmed",
     "write_funnel",
     "write_publishers",

@@ -18,7 +18,7 @@ from tocsin.simulate.farm import DAY_SECONDS, EQUALISED, Farm, draw_fakes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FarmedRecords", "checked_column", "count_spans", "farm_records"]
+__all__ = ["FarmedRecords", "checked_column", "count_spans", "farm_records", "usual_volumes"]
 
 MAX_CELLS = 100_000_000
 """Entities x days x spans that are counted at once."""
@@ -122,6 +122,22 @@ def farm_records(
     n_fakes = np.bincount(collection[fakes.source], minlength=len(truth))
     truth = truth.assign(fakes=n_fakes, farmed=farmed & (n_fakes > 0)).rename(columns={"entity": entity})
     return FarmedRecords(pd.concat([whole, left], ignore_index=True) if len(left) else whole, truth, len(left))
+
+
+def usual_volumes(table: pd.DataFrame, *, entity: str, time: str, timezone: str = "UTC") -> pd.Series[Any]:
+    """Median records a day of every entity, over the days on which it has any, in sorted order of the entities.
+
+    Raises
+    ------
+    InputError
+        A column or time zone that is none.
+    """
+    owners, moments = checked_column(table, entity), _moments(checked_column(table, time), time)
+    is_usable = (owners.notna() & moments.notna()).to_numpy()
+    days = _walls(moments[is_usable], timezone).dt.normalize()
+    daily = days.groupby([owners[is_usable].rename("entity"), days.rename("day")], observed=True).size()
+    medians: pd.Series[Any] = daily.groupby(level="entity", observed=True).median()
+    return medians
 
 
 def count_spans(
