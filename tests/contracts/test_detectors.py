@@ -3,11 +3,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
 from tests.detectors.slice_funnel import DIMENSIONS, funnel
-from tocsin.detectors import REGISTRY, Detector, detector_class
+from tocsin.detectors import Detector, detector_class
 from tocsin.errors import InputError
 from tocsin.simulate import simulate_publishers
 
@@ -44,6 +45,26 @@ def test_scores_state_and_order(lens, mode):
     restored = clone(detector).set_state(state).anomaly_score(recent)
     assert np.array_equal(scores, restored, equal_nan=True)
     assert len(detector.explain(recent))
+
+
+@pytest.mark.parametrize("mode", ["calibrated", "faithful"])
+def test_collections_scores_state_and_order(mode):
+    random = np.random.default_rng(0)
+    counts = random.poisson(random.gamma(4, 8, (30, 1, 24)), (30, 36, 24))
+    days = pd.date_range("2026-01-01", periods=36, freq="D", tz="UTC")
+    now = counts[:, 35], days[35]
+    detector = detector_class("collections")(mode=mode)
+    assert isinstance(detector, Detector)
+    scores = detector.fit(counts[:, :35], days[:35]).anomaly_score(*now)
+    assert ((scores >= 0) & (scores < 1)).all()
+    assert np.array_equal(scores, clone(detector).fit(counts[:, :35], days[:35]).anomaly_score(*now))
+    order = random.permutation(30)
+    shuffled = clone(detector).fit(counts[order, :35], days[:35]).anomaly_score(counts[order, 35], days[35])
+    assert shuffled == pytest.approx(scores[order], abs=1e-9)
+    state = detector.get_state()
+    json.dumps(state, default=np.ndarray.tolist)
+    assert np.array_equal(scores, clone(detector).set_state(state).anomaly_score(*now))
+    assert len(detector.explain(*now, entities=[0]))
 
 
 def test_an_unknown_lens_is_named():

@@ -187,6 +187,18 @@ def test_feedback_moves_a_collection_and_alpha_follows_confirmed_ones_alone():
     assert engine._evidence.periods[1].tolist().count(held) == 1
 
 
+def test_alpha_can_be_the_share_of_the_marks():
+    counts, _, _ = sellers(21)
+    scores = []
+    for alpha in ("estimated", 0.2, 0.6):
+        detector = CollectionDetector(mode="faithful", alpha=alpha).fit(
+            counts[:, :30], DAYS[:30], anomalous=np.arange(30) >= 24
+        )
+        scores.append(detector.judge(counts[:, 30], DAYS[30]).threshold)
+    assert np.array_equal(scores[0], scores[1])
+    assert (scores[0] != scores[2]).all()
+
+
 def test_evidence_after_feedback_is_that_of_a_detector_told_from_the_start():
     counts, _, _ = sellers(9)
     marks = np.zeros((len(counts), 40), dtype=bool)
@@ -221,8 +233,7 @@ def test_a_state_goes_on_as_the_detector_did(tmp_path):
     first.fit(counts[:, :26], DAYS[:26], fine=fine[:, :26], anomalous=np.arange(26) >= 20)
     state = first.get_state()
     json.dumps(state["meta"], allow_nan=False)
-    copied = {"arrays": {name: array.copy() for name, array in state["arrays"].items()}, "meta": state["meta"]}
-    second = clone(first).set_state(copied)
+    second = clone(first).set_state(state)
     first.save(tmp_path / "kept")
     third = CollectionDetector.load(tmp_path / "kept", memory_mapped=True)
     assert third.get_params()["level"] == "both"

@@ -80,7 +80,9 @@ def sub_volume_step(fine: Counts, normal: Bools, factor: float) -> Floats:
     (n,) records, above 0; NaN without a normal collection
     """
     normal = normal & fine.any(axis=2)
-    widths = factor * fine.std(axis=2) * fine.shape[2] ** -0.2
+    # one period at a time, as the spread of all at once would take as much memory again
+    spread = np.stack([fine[:, period].std(axis=1) for period in range(fine.shape[1])], axis=1)
+    widths = factor * spread * fine.shape[2] ** -0.2
     n_normal = normal.sum(axis=1)
     mean = np.where(normal, widths, 0.0).sum(axis=1) / np.maximum(n_normal, 1)
     # equal sub-volumes have no spread: whole numbers are told apart by 1

@@ -190,8 +190,8 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        A data frame, one line an entity, part and bin: entity, part ("shape", "volume" …), bin (missing for other parts
-        than shape), observed, expected, lower, upper (95 % interval), share (of the divergence; positive = too many).
+        A data frame, one line an entity, part and bin: entity, part ("shape", "volume" …), bin (of shape alone),
+        observed, expected, lower, upper (95 % interval), share (of the divergence; positive = too many).
         """
         if entities is None:
             entities = np.flatnonzero(self.judge(counts, period, fine).flagged)
@@ -203,12 +203,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         return self._engine.explain(*self._read(counts, period, fine), self._rows(entities))
 
     def feedback(self, entity: int, period: Any, anomalous: bool) -> bool:
-        """Tell what a past collection was: it moves between the evidence sets.
-
-        Returns
-        -------
-        False where the collection is not, or no longer, remembered.
-        """
+        """Tell what a past collection was: it moves between the evidence sets. False where it is not remembered."""
         row = int(self._rows([entity])[0])
         return self._engine.feedback(row, read_period(period), is_anomalous=bool(anomalous))
 
@@ -228,7 +223,11 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         return self._engine.n_entities
 
     def get_state(self) -> dict[str, Any]:
-        """What was learned: {"arrays": one row an entity each, or for all if named all_…; "meta": JSON values}."""
+        """What was learned: {"arrays": copies, one row an entity (or named all_…); "meta": JSON values}."""
+        state = self._own_state()
+        return {"arrays": {name: np.array(array) for name, array in state["arrays"].items()}, "meta": state["meta"]}
+
+    def _own_state(self) -> dict[str, Any]:
         self._fitted()
         state = self._engine.get_state()
         about = {"detector": type(self).__name__, "version": VERSION, "mode": self.mode, "groups": self._group_names}
@@ -236,7 +235,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         return {"arrays": state["arrays"], "meta": {**about, **sizes, "engine": state["meta"]}}
 
     def set_state(self, state: Mapping[str, Any]) -> Self:
-        """Take a state of `get_state` in place of a fit; settings are this object's own, and of the same mode.
+        """Take a state in place of a fit: its arrays from now on belong to this detector; the settings are its own.
 
         Raises
         ------
@@ -255,9 +254,9 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings and state: one .npy an array and meta.json; a reader sees the old state or the new one."""
-        state = self.get_state()
-        settings = {**self.get_params(), "holidays": [day.isoformat() for day in read_holidays(self.holidays)]}
-        write_state(Path(folder), state["arrays"], {"settings": settings, "state": state["meta"]})
+        state, days = self._own_state(), [day.isoformat() for day in read_holidays(self.holidays)]
+        about = {"settings": {**self.get_params(), "holidays": days}, "state": state["meta"]}
+        write_state(Path(folder), state["arrays"], about)
 
     @classmethod
     def load(cls, folder: str | PathLike[str], memory_mapped: bool = False) -> Self:
