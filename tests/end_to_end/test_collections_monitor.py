@@ -378,3 +378,22 @@ def test_a_mistake_in_the_settings_is_named(project: Shops, table: pd.DataFrame,
     project.write(table, CONFIG.replace("close_after", f"{settings}\nclose_after").replace('history = "16d"\n', ""))
     with pytest.raises(ConfigError, match=said):
         project.run(FIRST + 1)
+
+
+def test_who_is_gone_for_long_is_forgotten(tmp_path: Path) -> None:
+    """A history is 7 days here; who has had no records for two of them leaves the evidence at the end of a history."""
+    whole = orders(n_days=45, n_sellers=5, volume=60)
+    gone = (whole["seller"] == "shop1") & (whole["ts"] >= START + 9 * DAY)
+    project = Shops(tmp_path)
+    project.write(whole[~gone], CONFIG.replace('"16d"', '"7d"'))
+    project.backfill(7, 45)
+    with project.store() as store:
+        newest = store.state_names("farmed")[-1]
+        state = store.get_state("farmed", newest)
+        runs = store.runs("farmed")
+    assert state is not None
+    assert state.meta["n_entities"] == 4
+    told = [any("1 known entity has no records" in note for note in run.notes) for run in runs]
+    assert 14 <= sum(told) <= 21
+    assert not any(told[-10:])
+    assert project.backfill(7, 45).monitors[0].runs == []

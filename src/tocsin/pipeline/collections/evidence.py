@@ -19,15 +19,14 @@ import pandas as pd
 
 from tocsin.config import CollectionMonitorSettings
 from tocsin.detectors import detector_class
+from tocsin.errors import InputError
 from tocsin.model import Histograms, Ints, Slice, Verdict, Window
+from tocsin.pipeline.collections.keeping import LAYOUT, join_shards, rows_of_arrays, split_shards
 from tocsin.pipeline.memory import Kept
 from tocsin.store import DetectorState
 
 __all__ = ["Answer", "Evidence", "answers_of", "fitness"]
 
-SHARD = 20_000
-"""Entities in one stored piece."""
-LAYOUT = 1
 BASIS = (
     "source", "entity", "attribute", "bins", "fine", "weight", "peers", "window", "timezone", "origin", "history",
     "n_normal", "mode", "target_fpr", "level", "threshold", "alpha", "holidays", "min_records", "max_entities",
@@ -109,6 +108,8 @@ class Evidence:
             self.detector.update(counts, histograms.window_at(position).start, fine=fine)
         self.digest = _digest(self.digest, histograms.digest_of(position))
         self.window += 1
+        if self.window % self._monitor.n_history == 0:
+            self._forget()
 
     def collections(self, histograms: Histograms, position: int) -> tuple[Ints | None, Ints | None]:
         """Counts of bins and of finer spans, one row an entity that is known; None: nobody has any."""
@@ -154,12 +155,23 @@ class Evidence:
         if self.detector is not None:
             self.detector.grow(len(self.names), groups=self._given_groups())
 
+    def _forget(self) -> None:
+        """Let go of those who have had no records for two histories, so that the evidence does not grow for ever."""
+        stays = np.flatnonzero(self._last_seen >= self.window - 2 * self._monitor.n_history)
+        if len(stays) == len(self.names):
+            return
+        self.names, self._last_seen, self._group = self.names[stays], self._last_seen[stays], self._group[stays]
+        state, self.detector = self.detector.get_state(), None
+        if len(stays):
+            self.detector = self._new_detector()
+            self.detector.set_state({"arrays": rows_of_arrays(state["arrays"], stays), "meta": state["meta"]})
+
     def _begin(self, histograms: Histograms) -> None:
-        """The first entities ever came after the origin: a detector that knows of one closed period."""
+        """Nobody was known: a detector that knows of one closed period."""
         counts = np.zeros((len(self.names), 1, histograms.n_bins), dtype=np.int64)
         n_fine = histograms.n_spans if histograms.n_spans > histograms.n_bins else 0
         fine = np.zeros((len(self.names), 1, n_fine), dtype=np.int64) if n_fine else None
-        before = pd.DatetimeIndex([self._monitor.grid.start_of(self.origin - 1)])
+        before = pd.DatetimeIndex([self._monitor.grid.start_of(self.window - 1)])
         self.detector = self._new_detector()
         self.detector.fit(counts, before, fine=fine, groups=self._given_groups())
 
@@ -218,16 +230,8 @@ class Evidence:
             "detector": state["meta"],
             "n_entities": len(self.names),
         }
-        shards = []
-        for first in range(0, max(len(self.names), 1), SHARD):
-            rows = slice(first, first + SHARD)
-            arrays = {f"d_{name}": array[rows].copy() for name, array in state["arrays"].items() if not _is_whole(name)}
-            if first == 0:
-                arrays |= {f"d_{name}": np.array(array) for name, array in state["arrays"].items() if _is_whole(name)}
-            arrays |= _text_arrays(self.names[rows])
-            arrays |= {"last_seen": self._last_seen[rows].copy(), "group": self._group[rows].copy()}
-            shards.append((arrays, meta if first == 0 else {"layout": LAYOUT}))
-        return Kept(self.window, tuple(shards))
+        arrays = {"last_seen": self._last_seen, "group": self._group}
+        return Kept(self.window, tuple(split_shards(self.names, arrays, state["arrays"], meta)))
 
     @classmethod
     def restored(
@@ -239,51 +243,23 @@ class Evidence:
         since: datetime,
     ) -> Evidence | None:
         """What was kept before a window; None where there is none, or settings or answers have changed since."""
-        if not shards:
-            return None
-        meta: Mapping[str, Any] = shards[0].meta
+        meta: Mapping[str, Any] = shards[0].meta if shards else {}
         if meta.get("layout") != LAYOUT or meta["settings"] != fitness(monitor):
             return None
-        applied = {(int(start), str(name), bool(anomalous)) for start, name, anomalous in meta["applied"]}
         made = cls(monitor, window, meta["edges"], int(meta["origin"]), meta["digest"])
-        made._applied, made._groups = applied, list(meta["groups"])
-        made.names = pd.Index([name for shard in shards for name in _texts(shard.arrays)], dtype=object)
-        if len(made.names) != meta["n_entities"] or not made.fits(window, answers, since):
+        made._applied = {(int(start), str(name), bool(anomalous)) for start, name, anomalous in meta["applied"]}
+        made._groups = list(meta["groups"])
+        names, arrays, detector = join_shards(shards)
+        made.names = pd.Index(names, dtype=object)
+        if len(names) != meta["n_entities"] or not made.fits(window, answers, since):
             return None
-        made._last_seen = np.concatenate([shard.arrays["last_seen"] for shard in shards])
-        made._group = np.concatenate([shard.arrays["group"] for shard in shards])
-        if len(made.names):
-            made.detector = made._new_detector()
-            made.detector.set_state({"arrays": _joined(shards), "meta": meta["detector"]})
+        made._last_seen, made._group = arrays["last_seen"], arrays["group"]
+        made.detector = made._new_detector()
+        try:
+            made.detector.set_state({"arrays": detector, "meta": meta["detector"]})
+        except InputError:  # of another version of the detector
+            return None
         return made
-
-
-def _is_whole(name: str) -> bool:
-    """Whether a detector's array is of all entities together."""
-    return name.startswith("all_")
-
-
-def _joined(shards: Sequence[DetectorState]) -> dict[str, Any]:
-    found = {}
-    for key in shards[0].arrays:
-        if key.startswith("d_"):
-            name = key[2:]
-            pieces = [shard.arrays[key] for shard in (shards[:1] if _is_whole(name) else shards)]
-            found[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    return found
-
-
-def _text_arrays(names: Any) -> dict[str, Any]:
-    """Names as bytes, because one long name would make a fixed-width array of texts huge."""
-    encoded = [str(name).encode("utf-8", "surrogatepass") for name in names]
-    lengths = np.array([len(item) for item in encoded], dtype=np.int64)
-    return {"name_bytes": np.frombuffer(b"".join(encoded), dtype=np.uint8).copy(), "name_lengths": lengths}
-
-
-def _texts(arrays: Mapping[str, Any]) -> list[str]:
-    joined = arrays["name_bytes"].tobytes()
-    ends = np.cumsum(arrays["name_lengths"]).tolist()
-    return [joined[first:end].decode("utf-8", "surrogatepass") for first, end in zip([0, *ends], ends, strict=False)]
 
 
 def _split(histograms: Histograms, spans: Ints) -> tuple[Ints, Ints | None]:
