@@ -397,3 +397,15 @@ def test_who_is_gone_for_long_is_forgotten(tmp_path: Path) -> None:
     assert 14 <= sum(told) <= 21
     assert not any(told[-10:])
     assert project.backfill(7, 45).monitors[0].runs == []
+
+
+@pytest.mark.parametrize("settings", ['mode = "faithful"', 'mode = "faithful"\nlevel = "both"\nthreshold = "bayes"'])
+def test_the_papers_mode_goes_the_same_way(project: Shops, table: pd.DataFrame, settings: str) -> None:
+    project.write(table, CONFIG.replace("close_after", f"{settings}\nclose_after"))
+    project.run(FIRST + 1)
+    project.run(FIRST + 2)
+    incident = of_seller(project)[0]
+    assert incident.kind == "collections"
+    before = project.facts()
+    assert project.backfill(FIRST, FIRST + 2).monitors[0].runs == []
+    assert project.facts() == before
