@@ -16,8 +16,8 @@ in the ratio of two distances,
     8        ln(s_n alpha)      ln(s_a (1 - alpha))    likewise, and senseless where s > 1
     9        r(alpha)           r(1 - alpha)
 
-Number 5 is as the paper prints it. Of the others it is known that 4 equals 6 algebraically, that 7 needs the bars, that 7
-and 8 depend on the scale, and what sum of F1 Table V prints for each; their formulas were not at hand. These are the
+Number 5 is as the paper prints it. Of the others it is known that 4 equals 6 algebraically, that 7 needs the bars, that
+7 and 8 depend on the scale, and what sum of F1 Table V prints for each; their formulas were not at hand. These are the
 members of the family with those properties that come out in the order of Table V on simulated sellers.
 
 `bayes_threshold` has the least expected cost of both errors (eq. 9 and 10 of the paper's text), as whose solution the
