@@ -115,3 +115,17 @@ def test_without_names_there_are_no_entities(tmp_path: Path) -> None:
     assert entities(publishers()[["country", "visitors"]], tmp_path) is None
     assert entities(publishers(10), tmp_path) is None
     assert entities(publishers()[["domain"]], tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "n_days", "n_shops", "collector"),
+    [("shop", 20, 4, "shop"), ("shop", 5, 4, None), ("colour", 20, 4, None), ("shop", 20, 400, None)],
+)
+def test_records_of_sellers_are_collections(
+    tmp_path: Path, name: str, n_days: int, n_shops: int, collector: str | None
+) -> None:
+    seconds = [(k * 977) % (n_days * 86_400) for k in range(4_000)]
+    frame = pd.DataFrame({"ts": [HOURS[0] + timedelta(seconds=s) for s in seconds]})
+    frame[name] = [f"s{k % n_shops}" for k in range(len(frame))]
+    frame["price"] = [1.5 + k % 90 for k in range(len(frame))]
+    assert guess(frame, tmp_path).collector == collector

@@ -37,3 +37,17 @@ def test_a_table_without_times_and_names_is_for_scoring(tmp_path, monkeypatch):
     with pytest.raises(NotEnoughData, match="`tocsin score` needs neither"):
         initialise("table.parquet")
     assert not (tmp_path / "tocsin.toml").exists()
+
+
+def test_records_of_sellers_get_a_monitor_of_collections_beside_the_slices(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seconds = [(k * 977) % (20 * 86_400) for k in range(6_000)]
+    times = pd.Timestamp("2026-01-05", tz="UTC") + pd.to_timedelta(seconds, unit="s")
+    pd.DataFrame({"ts": times, "seller": [f"s{k % 4}" for k in range(6_000)]}).to_parquet("orders.parquet")
+    result = initialise("orders.parquet")
+    assert "collections: the times of day of each seller's records" in result.guesses
+    *_, last = load_settings(result.config).monitor
+    assert (last.kind, last.entity) == ("collections", "seller")
+    assert last.name not in {item.monitor for item in result.backtest}
+    (report,) = run(result.config, now=times.max().ceil("D").to_pydatetime(), monitors=[last.name]).monitors
+    assert (report.runs[0].n_slices, report.runs[0].n_tested) == (4, 4)

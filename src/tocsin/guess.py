@@ -39,6 +39,10 @@ MIN_ENTITIES, OWN_SHARE = 20, 0.9
 MAX_MEASURES, MAX_DIMENSIONS, MAX_EVENTS, MAX_KPIS = 12, 6, 12, 4
 MAX_VALUES = 10_000
 """A column with more different values than this is an identity, not a dimension."""
+MIN_DAYS, RECORDS_A_DAY = 14, 10
+"""A collection is what an entity did in a day; fewer days, or records a day, say nothing of its distribution."""
+SINGLE_SHARE = 0.5
+"""With at least this share of different times, rows are single records and not sums."""
 FEW_ROWS = 20
 """With at least this many rows a value, a column is a dimension."""
 
@@ -56,6 +60,8 @@ class Guess:
     window: timedelta
     history: timedelta
     sentences: tuple[str, ...]
+    collector: str | None = None
+    """The entity of which each day's records are a collection, where rows are records with a time of day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +126,16 @@ def guess_settings(table: TableDescription) -> Guess:
     dimensions = [column.name for column in free if column.name in dimensions]
     kpis = _kpis(measures, flags)
     window, history = _window(time)
-    left = [column.name for column in free if column.name not in dimensions]
+    collector = _collector(table, time, free)
+    left = [column.name for column in free if column.name not in dimensions and column is not collector]
     sentences = [
         f"time: {time.name}" + (f" ({time.time_format})" if time.time_format else ""),
         "measures: " + ", ".join(f"{name} = {text}" for name, text in measures.items()),
         "KPIs: " + ", ".join(f"{name} = {text}" if name != text else name for name, text in kpis.items()),
         "dimensions: " + (", ".join(dimensions) or "none"),
     ]
+    if collector is not None:
+        sentences.append(f"collections: the times of day of each {collector.name}'s records")
     if left:
         sentences.append("not used (identities, constants, free text, or too many values): " + ", ".join(left))
     return Guess(
@@ -139,7 +148,21 @@ def guess_settings(table: TableDescription) -> Guess:
         window,
         history,
         tuple(sentences),
+        None if collector is None else collector.name,
     )
+
+
+def _collector(
+    table: TableDescription, time: ColumnDescription, columns: list[ColumnDescription]
+) -> ColumnDescription | None:
+    """Who makes collections of records: rows are records, days are enough for evidence, and each day has several."""
+    first, last = _moment(time, time.min), _moment(time, time.max)
+    n_days = (last - first) / timedelta(days=1) if first is not None and last is not None else 0.0
+    if n_days < MIN_DAYS or (time.n_distinct or 0) < SINGLE_SHARE * table.n_rows:
+        return None
+    called = [column for column in columns if ENTITY_NAMES.search(column.name) and column.kind in ("text", "integer")]
+    many = [column for column in called if 2 <= (column.n_distinct or 0) <= table.n_rows / (n_days * RECORDS_A_DAY)]
+    return max(many, key=lambda column: column.n_distinct or 0, default=None)
 
 
 def _time(table: TableDescription) -> ColumnDescription:

@@ -45,6 +45,21 @@ RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """False-discovery rates to choose from: the highest whose incidents stay within the wish."""
 
 
+COLLECTIONS = """
+[[monitor]]
+name = {name}
+kind = "collections"
+source = "data"
+# Whose records of a day are distributed as if somebody had made them up, like farmed clicks or bought orders.
+entity = {entity}
+window = "1d"
+# Of honest days at most this share is flagged.
+target_fpr = 0.01
+# Columns whose values say whom an entity is like.
+# peers = ["country"]
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """How often one monitor would have rung, and the thresholds that were chosen for it.
@@ -157,7 +172,7 @@ def _judged(
     scratch: Settings, extent: tuple[datetime, datetime], wish: float, progress: Progress | None
 ) -> tuple[Backtest, ...]:
     found = []
-    for monitor in scratch.monitor:
+    for monitor in (monitor for monitor in scratch.monitor if monitor.kind == "slices"):
         end = monitor.grid.window(monitor.grid.index_of(extent[1])).end
         whole = (end - extent[0]) // monitor.window
         n_windows = max(1, min(N_BACKTEST, whole // 3))
@@ -191,6 +206,8 @@ def render_settings(
     """The commented text of tocsin.toml."""
     measures = "\n".join(f"{_key(name)} = {_text(expression)}" for name, expression in guess.measures.items())
     monitors = "\n".join(_monitor(name, kpi, guess, (chosen or {}).get(name)) for name, kpi in guess.kpis.items())
+    if guess.collector is not None:
+        monitors += COLLECTIONS.format(name=_text("times_of_day"), entity=_text(guess.collector))
     return f"""\
 {HEAD}
 [source.data]
