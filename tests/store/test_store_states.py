@@ -1,7 +1,6 @@
 """What lenses keep before windows."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,6 @@ from tocsin.store import Store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=1))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open("sqlite:///tocsin.db", base=tmp_path)
 
 
 def kept(window: int, n_shards: int = 1, value: int = 0) -> Kept:
