@@ -24,7 +24,7 @@ N_ROUNDS = 3
 HUBER = 1.5
 PHASE_PULL = 0.5
 """Collections' worth of its peers' effect that each day of the week starts from."""
-LEVEL_DOUBT = 0.25
+LEVEL_DOUBT = 0.15
 """Share of the day-to-day variance by which the level itself may have moved since yesterday."""
 
 

@@ -29,14 +29,14 @@ from tocsin.model import Bools, Floats, Ints
 
 __all__ = ["MEMORY", "Judgement", "Moment", "judge", "shape_statistics"]
 
-SHARES = {"volume": 0.5, "shape": 0.4, "dispersion": 0.1}
+SHARES = {"volume": 0.62, "shape": 0.3, "dispersion": 0.08}
 """Of the false-positive rate; volumes stray most in life, clumps least."""
 ODD_DAY = 0.03
 """Chance that a day is like a day of another kind: holidays, bridge days, Saturdays that are worked."""
 VOLUME_DF, SHAPE_DF, DISPERSION_DF = 5, 7, 49
 """Degrees of freedom of the tails: real volumes stray far now and then, clumps hardly."""
-N_USUAL_SD = 100.0
-"""Collections' worth of the usual day-to-day deviation in each entity's own."""
+N_USUAL_SD, FEW_USUAL_SD = 100.0, 20.0
+"""Collections' worth of the usual day-to-day deviation in each entity's own: learned from many peers, or assumed."""
 KIND_PULL, BIAS_PULL, SPREAD_PULL, INDEX_PULL = 3.0, 5.0, 10.0, 20.0
 """Collections' worth of: both kinds of day in each kind; the usual bias; the spread by chance; the usual index."""
 MIN_OWN = 7
@@ -113,7 +113,7 @@ def judge(evidence: Evidence, before: Peers, counts: Counts, moment: Moment, fin
         evidence.volume_head,
         peers.effects,
         peers.sd,
-        N_USUAL_SD,
+        FEW_USUAL_SD + (N_USUAL_SD - FEW_USUAL_SD) * peers.trust,
     )
     residual = np.log(np.maximum(records, 0.5)) - level - effects[:, moment.phase]
     factor = _common_factor(residual[is_open & enough])

@@ -44,6 +44,12 @@ class Peers:
     index: float
     effects: Floats
 
+    @property
+    def trust(self) -> float:
+        """How far what is usual is known: 0 without entities, towards 1 with many."""
+        n = float(self.n_known.sum())
+        return n / (n + N_PEERS)
+
     @classmethod
     def unknown(cls, n_groups: int, n_bins: int) -> Self:
         return cls(
