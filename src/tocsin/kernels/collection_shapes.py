@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from tocsin.kernels.medians import median_in_place
+
 __all__ = ["WHOLE", "collect_shapes", "quantise", "reference_shapes", "spread_of_divergences"]
 
 WHOLE = 65535
@@ -110,22 +112,18 @@ def reference_shapes(sums, totals, filled, group, peers, strength, kind_pull):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _median(values, n):
-    """Of the first n values, which it sorts."""
-    for i in range(1, n):
-        held = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > held:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = held
-    half = n // 2
-    return values[half] if n % 2 else 0.5 * (values[half - 1] + values[half])
+def cube_root(x):
+    """To 1e-6 of its value for x from 1e-6 to 1e6, 0 at 0: Halley's steps from the fourth root, which vectorise."""
+    y = math.sqrt(math.sqrt(x))
+    for _ in range(3):
+        cube = y * y * y
+        y *= (cube + 2.0 * x) / (2.0 * cube + x + 1e-300)
+    return y
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def spread_of_divergences(divergence, expected, weight, reference, own_bias, pooled_bias, shape_spread):
-    """Centre and spread of ln(J / (bias + E J)) over an entity's evidence.
+    """Centre and spread of the cube root of J / (bias + E J) over an entity's evidence.
 
     J is a collection's divergence from the evidence before it, E J what chance alone gives for so many records; the
     bias, the median of J - E J, is the entity's real variation from day to day.
@@ -152,7 +150,7 @@ def spread_of_divergences(divergence, expected, weight, reference, own_bias, poo
             if weight[i, slot] > 0.0 and not math.isnan(divergence[i, slot]):
                 buffer[known] = divergence[i, slot] - expected[i, slot]
                 known += 1
-        own = max(_median(buffer, known), 0.0) if known else 0.0
+        own = max(median_in_place(buffer, known), 0.0) if known else 0.0
         bias[i] = (known * own + own_bias * pooled_bias[i]) / (known + own_bias)
         square = 0.0
         for b in range(reference.shape[1]):
@@ -163,13 +161,15 @@ def spread_of_divergences(divergence, expected, weight, reference, own_bias, poo
         for slot in range(n_slots):
             if weight[i, slot] > 0.0 and not math.isnan(divergence[i, slot]):
                 own_j = np.float64(divergence[i, slot])
-                buffer[known] = (own_j / (bias[i] + expected[i, slot] + 1e-12)) ** (1.0 / 3.0)
+                buffer[known] = cube_root(own_j / (bias[i] + expected[i, slot] + 1e-12))
                 known += 1
-        middle = _median(buffer, known) if known else chance_centre
+        middle = median_in_place(buffer, known) if known else chance_centre
+        off = 0.0
         for k in range(known):
             buffer[k] = abs(buffer[k] - middle)
-        own_sd = 1.4826 * _median(buffer, known) if known else 0.0
-        reach, squares = 4.0 * max(own_sd, math.sqrt(chance_variance)), 0.0
+            off += buffer[k]
+        usual = max(1.2533 * off / max(known, 1), math.sqrt(chance_variance))  # of a normal law
+        reach, squares = 4.0 * usual, 0.0
         for k in range(known):  # what is far out may be an attack that nobody saw: it counts as less far
             squares += min(buffer[k], reach) ** 2
         own_sd = math.sqrt(squares / max(known - 1, 1))

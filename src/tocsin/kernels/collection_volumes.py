@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from tocsin.kernels.collection_shapes import _median
+from tocsin.kernels.medians import median_in_place
 from tocsin.kernels.student_t import t_upper_tail
 
 __all__ = ["N_PHASES", "forecast_volumes", "volume_tails"]
@@ -20,7 +20,7 @@ __all__ = ["N_PHASES", "forecast_volumes", "volume_tails"]
 N_PHASES = 7
 LEVEL_HALF_LIFE, PHASE_HALF_LIFE = 10.0, 40.0
 """In collections."""
-N_ROUNDS = 3
+N_ROUNDS = 2
 HUBER = 1.5
 PHASE_PULL = 0.5
 """Collections' worth of its peers' effect that each day of the week starts from."""
@@ -57,24 +57,23 @@ def forecast_volumes(volumes, phases, counts, head, peer_effects, usual_sd, usua
     level_decay, phase_decay = 0.5 ** (1.0 / LEVEL_HALF_LIFE), 0.5 ** (1.0 / PHASE_HALF_LIFE)
     sums, totals = np.empty(N_PHASES), np.empty(N_PHASES)
     for i in range(n):
-        known, of_level, of_phase, noise = 0, 1.0, 1.0, 0.0
-        for age in range(n_slots):
-            slot = (head[i] - 1 - age) % n_slots
+        known, of_level, of_phase = 0, 1.0, 1.0
+        slot = np.int64(head[i])
+        for _ in range(n_slots):
+            slot = slot - 1 if slot else n_slots - 1
             if counts[i, slot]:
                 x[known], phase[known] = volumes[i, slot], phases[i, slot]
                 recent[known], long_run[known], trust[known] = of_level, of_phase, 1.0
-                noise += math.exp(-x[known])
                 of_level *= level_decay
                 of_phase *= phase_decay
                 known += 1
         if known == 0:
             continue
-        noise /= known
         total, whole = 0.0, 0.0
         for k in range(known):
             total += recent[k] * x[k]
             whole += recent[k]
-        middle, own = total / whole, 0.0
+        middle, own, noise = total / whole, 0.0, 0.0
         for _ in range(N_ROUNDS):
             for d in range(N_PHASES):
                 sums[d], totals[d] = PHASE_PULL * peer_effects[d], PHASE_PULL
@@ -92,7 +91,8 @@ def forecast_volumes(volumes, phases, counts, head, peer_effects, usual_sd, usua
             middle = total / whole
             for k in range(known):
                 buffer[k] = abs(x[k] - effects[i, phase[k]] - middle)
-            scale = max(1.4826 * _median(buffer, known), 0.05)
+            noise = math.exp(-middle)
+            scale = max(1.4826 * median_in_place(buffer, known), 0.05)
             own = max(scale * scale - noise, 0.0)
             scale = math.sqrt((usual_weight * usual_sd**2 + known * own) / (usual_weight + known) + noise)
             for k in range(known):
