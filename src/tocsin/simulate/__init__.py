@@ -1,8 +1,8 @@
 """Data with known truth: funnels with troubles, publishers with fraud, sellers under click farming, events in bulk."""
 
+from tocsin.detectors.collections.farm import KINDS, Fakes, Farm, UniformWidth, draw_fakes, farm_counts
 from tocsin.simulate.contextual import plant_contextual
 from tocsin.simulate.events import simulate_events
-from tocsin.simulate.farm import KINDS, Fakes, Farm, UniformWidth, draw_fakes, farm_counts
 from tocsin.simulate.farm_table import FarmedRecords, count_spans, farm_records, usual_volumes
 from tocsin.simulate.fraud import FraudSettings, Scheme
 from tocsin.simulate.funnel import Funnel, simulate_funnel, to_events, write_funnel

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tocsin.detectors.collections.farm import DAY_SECONDS, EQUALISED, Farm, draw_fakes
 from tocsin.errors import InputError, NotEnoughData, nearest
-from tocsin.simulate.farm import DAY_SECONDS, EQUALISED, Farm, draw_fakes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tocsin.detectors.collections.farm import Farm, UniformWidth, draw_fakes
 from tocsin.errors import InputError
-from tocsin.simulate.farm import Farm, UniformWidth, draw_fakes
 from tocsin.simulate.farm_table import FarmedRecords
 from tocsin.simulate.sellers import Sellers, spell_out
 

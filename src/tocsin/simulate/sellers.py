@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from tocsin.detectors.collections.farm import DAY_SECONDS, KINDS, Farm, farm_counts
 from tocsin.errors import InputError
-from tocsin.simulate.farm import DAY_SECONDS, KINDS, Farm, farm_counts
 from tocsin.simulate.volumes import simulate_volumes
 
 if TYPE_CHECKING:
