@@ -132,19 +132,24 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         InputError
             A setting out of its range; data of another shape, negative, not whole, missing or above 10^13.
         """
-        engine = self._new_engine()
-        counts = read_counts(counts, "counts", (None, None, None))
-        n, n_periods, self.n_bins_ = counts.shape
-        if n_periods == 0:
+        return self.fit_parts([(counts, fine, anomalous)], periods, groups)
+
+    def fit_parts(self, parts: Iterable[Sequence[Any]], periods: Any, groups: Any = None) -> Self:
+        """As `fit`, but some entities at a time, for histories that are larger than memory; the result is the same.
+
+        Parameters
+        ----------
+        parts : iterable of (counts, fine, anomalous), each as in `fit`, of entities that follow one another; it is read
+            once, one part at a time
+        groups : of all entities
+        """
+        engine, moments = self._new_engine(), read_periods(periods)
+        if not moments:
             raise NotEnoughData("No periods to learn from", allowed="at least one")
-        moments = read_periods(periods, n_periods)
-        fine = None if fine is None else read_counts(fine, "fine", (n, n_periods, None))
-        self.n_fine_ = 0 if fine is None else int(fine.shape[2])
-        marks = read_anomalous(anomalous, n, n_periods)
-        self._group_names: list[str] = []
-        self._engine = engine.fit(counts, moments, fine, marks, self._group_codes(groups, n))
-        self.last_period_ = max(moments)
-        return self
+        sizes: list[tuple[int, int, int]] = []
+        labels = None if groups is None else list(groups)
+        group_names: list[str] = []
+        engine.fit(_checked_parts(parts, len(moments), sizes), moments, None)
 
     def update(self, counts: Any, period: Any, fine: Any = None) -> pd.DataFrame:
         """Judge the collections of a new period, then learn from them.
@@ -215,6 +220,12 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         if n_entities > self.n_entities_:
             self._engine.grow(n_entities, self._group_codes(groups, n_entities))
         return self
+
+    def subset(self, entities: Any) -> Self:
+        """A detector of these entities alone, by position, that knows what this one knows of them."""
+        rows, state = self._rows(entities), self.get_state()
+        arrays = {name: array if name.startswith("all_") else array[rows] for name, array in state["arrays"].items()}
+        return type(self)(**self.get_params()).set_state({"arrays": arrays, "meta": state["meta"]})
 
     @property
     def n_entities_(self) -> int:
