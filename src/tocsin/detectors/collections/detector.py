@@ -10,7 +10,7 @@ Source: Wang, Sun, Li, "Statistical Detection of Collective Data Anomalies" (arX
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
@@ -20,15 +20,17 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from tocsin.detectors.collections.engine import CollectionScores, Counts, Engine, Explanation
+from tocsin.detectors.collections.engine import CollectionScores, Counts, Engine, Explanation, FineCounts
 from tocsin.detectors.collections.modes import new_engine
+from tocsin.detectors.collections.parts import Parts
 from tocsin.detectors.collections.reading import (
-    labels_of,
-    read_anomalous,
     read_counts,
+    read_fine,
+    read_groups,
     read_holidays,
     read_period,
     read_periods,
+    read_rows,
 )
 from tocsin.detectors.collections.saving import read_state, write_state
 from tocsin.detectors.collections.views import explanation_table, scores_table
@@ -146,10 +148,12 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         engine, moments = self._new_engine(), read_periods(periods)
         if not moments:
             raise NotEnoughData("No periods to learn from", allowed="at least one")
-        sizes: list[tuple[int, int, int]] = []
-        labels = None if groups is None else list(groups)
-        group_names: list[str] = []
-        engine.fit(_checked_parts(parts, len(moments), sizes), moments, None)
+        names: list[str] = []
+        codes = read_groups(groups, names, None)
+        checked = Parts(parts, len(moments), None if codes is None else len(codes))
+        self._engine, self._group_names = engine.fit(checked, moments, codes), names
+        self.n_bins_, self.n_fine_, self.last_period_ = checked.n_bins, checked.n_fine, max(moments)
+        return self
 
     def update(self, counts: Any, period: Any, fine: Any = None) -> pd.DataFrame:
         """Judge the collections of a new period, then learn from them.
@@ -200,8 +204,8 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         """
         if entities is None:
             entities = np.flatnonzero(self.judge(counts, period, fine).flagged)
-        rows = self._rows(entities)
-        return explanation_table(self.explanation(counts, period, fine=fine, entities=rows), rows)
+        found = self.explanation(counts, period, fine=fine, entities=entities)
+        return explanation_table(found, self._rows(entities))
 
     def explanation(self, counts: Any, period: Any, fine: Any = None, entities: Any = ()) -> Explanation:
         """As `explain`, as arrays."""
@@ -209,8 +213,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
 
     def feedback(self, entity: int, period: Any, anomalous: bool) -> bool:
         """Tell what a past collection was: it moves between the evidence sets. False where it is not remembered."""
-        row = int(self._rows([entity])[0])
-        return self._engine.feedback(row, read_period(period), is_anomalous=bool(anomalous))
+        return self._engine.feedback(int(self._rows([entity])[0]), read_period(period), is_anomalous=bool(anomalous))
 
     def grow(self, n_entities: int, groups: Any = None) -> Self:
         """Give new entities the rows after the last, without history; n_entities and groups are of all from now on."""
@@ -218,7 +221,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         if n_entities < self.n_entities_:
             raise InputError("Entities do not go", allowed=f"at least {self.n_entities_:,}", got=n_entities)
         if n_entities > self.n_entities_:
-            self._engine.grow(n_entities, self._group_codes(groups, n_entities))
+            self._engine.grow(n_entities, read_groups(groups, self._group_names, n_entities))
         return self
 
     def subset(self, entities: Any) -> Self:
@@ -233,17 +236,17 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         self._fitted()
         return self._engine.n_entities
 
-    def get_state(self) -> dict[str, Any]:
-        """What was learned: {"arrays": copies, one row an entity (or named all_…); "meta": JSON values}."""
-        state = self._own_state()
-        return {"arrays": {name: np.array(array) for name, array in state["arrays"].items()}, "meta": state["meta"]}
+    def get_state(self, *, copy: bool = True) -> dict[str, Any]:
+        """What was learned: {"arrays": one row an entity (or named all_…); "meta": JSON values}.
 
-    def _own_state(self) -> dict[str, Any]:
+        Without a copy the arrays are the detector's own, which the next update changes.
+        """
         self._fitted()
         state = self._engine.get_state()
         about = {"detector": type(self).__name__, "version": VERSION, "mode": self.mode, "groups": self._group_names}
         sizes = {"n_bins": self.n_bins_, "n_fine": self.n_fine_, "last_period": self.last_period_.isoformat()}
-        return {"arrays": state["arrays"], "meta": {**about, **sizes, "engine": state["meta"]}}
+        arrays = {name: np.array(array) for name, array in state["arrays"].items()} if copy else state["arrays"]
+        return {"arrays": arrays, "meta": {**about, **sizes, "engine": state["meta"]}}
 
     def set_state(self, state: Mapping[str, Any]) -> Self:
         """Take a state in place of a fit: its arrays from now on belong to this detector; the settings are its own.
@@ -265,7 +268,7 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings and state: one .npy an array and meta.json; a reader sees the old state or the new one."""
-        state, days = self._own_state(), [day.isoformat() for day in read_holidays(self.holidays)]
+        state, days = self.get_state(copy=False), [day.isoformat() for day in read_holidays(self.holidays)]
         about = {"settings": {**self.get_params(), "holidays": days}, "state": state["meta"]}
         write_state(Path(folder), state["arrays"], about)
 
@@ -282,27 +285,14 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_engine"):
             raise InputError("The detector has learned nothing", hint="call fit, load or set_state first")
 
-    def _read(self, counts: Any, period: Any, fine: Any) -> tuple[Counts, datetime, Counts | None]:
+    def _read(self, counts: Any, period: Any, fine: Any) -> tuple[Counts, datetime, FineCounts | None]:
         self._fitted()
         now = read_counts(counts, "counts", (self.n_entities_, self.n_bins_))
         if fine is not None:
             if not self.n_fine_:
                 raise InputError("fine was not given to fit", hint="give it to fit, too")
-            fine = read_counts(fine, "fine", (self.n_entities_, self.n_fine_))
+            fine = read_fine(fine, "fine", (self.n_entities_, self.n_fine_))
         return now, read_period(period), fine
 
     def _rows(self, entities: Any) -> Ints:
-        rows = np.asarray(entities)
-        wrong = rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= self.n_entities_)
-        if rows.ndim != 1 or wrong:
-            raise InputError("The entities", allowed=f"positions from 0 to {self.n_entities_ - 1:,}", got=entities)
-        return rows.astype(np.int64)
-
-    def _group_codes(self, groups: Any, n_entities: int) -> Ints | None:
-        labels = labels_of(groups, n_entities)
-        if labels is None:
-            return None
-        known = {name: code for code, name in enumerate(self._group_names)}
-        codes = np.array([known.setdefault(label, len(known)) for label in labels], np.int64)
-        self._group_names = list(known)
-        return codes
+        return read_rows(entities, self.n_entities_)

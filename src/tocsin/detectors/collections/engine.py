@@ -6,7 +6,7 @@ optionally a row of counts over finer spans. All entities are judged at once; an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -17,9 +17,14 @@ import numpy.typing as npt
 
 from tocsin.model import Bools, Floats, Ints
 
-__all__ = ["CollectionScores", "CollectionStatus", "Counts", "Engine", "Explanation"]
+__all__ = ["CollectionScores", "CollectionStatus", "Counts", "Engine", "Explanation", "FineCounts", "Part"]
 
 Counts = npt.NDArray[np.int64]
+FineCounts = npt.NDArray[np.signedinteger[Any]]
+"""int64 or int32: of fine counts there are many, and few of them are large."""
+Part = tuple[Counts, FineCounts | None, Bools]
+"""Some entities' past: counts (n, n_periods, n_bins), fine (n, n_periods, n_spans) and the marks of anomalous evidence
+(n, n_periods)."""
 
 
 class CollectionStatus(IntEnum):
@@ -83,29 +88,31 @@ class Explanation:
 class Engine(Protocol):
     """Holds the evidence of all entities and judges their next collections.
 
-    Every array of counts is int64, non-negative, checked and complete when it arrives here; periods are aware UTC
-    starts, and come in any order in `fit` but after those of fit in `update`. Nothing here reads a clock.
+    Every array of counts is int64 (fine ones int64 or int32), non-negative, checked and complete when it arrives here;
+    periods are aware UTC starts, and come in any order in `fit` but after those of fit in `update`. Nothing here reads
+    a clock.
     """
 
     @property
     def n_entities(self) -> int: ...
 
-    def fit(
-        self, counts: Counts, periods: tuple[datetime, ...], fine: Counts | None, anomalous: Bools, groups: Ints | None
-    ) -> Self:
-        """Learn from (n_entities, n_periods, n_bins); anomalous (n_entities, n_periods) marks anomalous evidence;
-        groups (n_entities,) are peer groups from 0, None = all are peers."""
+    def fit(self, parts: Iterable[Part], periods: tuple[datetime, ...], groups: Ints | None) -> Self:
+        """Learn from the past of all entities, some of them at a time; how they are parted changes nothing.
+
+        groups (n_entities,) are peer groups from 0, None = all are peers. Raises `InputError` where their number is not
+        that of the entities.
+        """
         ...
 
-    def judge(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         """Judge (n_entities, n_bins) and change nothing."""
         ...
 
-    def update(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def update(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         """Judge, then take what is fit to be evidence."""
         ...
 
-    def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
+    def explain(self, counts: Counts, period: datetime, fine: FineCounts | None, entities: Ints) -> Explanation:
         """Why these entities are odd; before the update with the same counts."""
         ...
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tocsin.detectors.collections.engine import Counts
+from tocsin.detectors.collections.engine import Counts, FineCounts
 from tocsin.errors import InputError
-from tocsin.model import Bools
+from tocsin.model import Bools, Ints
 
-__all__ = ["labels_of", "read_anomalous", "read_counts", "read_holidays", "read_period", "read_periods"]
+__all__ = [
+    "read_anomalous",
+    "read_counts",
+    "read_fine",
+    "read_groups",
+    "read_holidays",
+    "read_period",
+    "read_periods",
+    "read_rows",
+]
 
 MOST = 10**13
 """Largest count of a bin: sums over 100,000 bins stay whole numbers."""
@@ -21,7 +29,12 @@ COUNTS = "whole numbers from 0 to 10^13"
 
 
 def read_counts(counts: Any, name: str, shape: tuple[int | None, ...]) -> Counts:
-    """int64, C-contiguous, of the shape wanted (None = any length).
+    """int64, C-contiguous, of the shape wanted (None = any length); raises as `read_fine`."""
+    return np.ascontiguousarray(_checked(counts, name, shape), np.int64)
+
+
+def read_fine(counts: Any, name: str, shape: tuple[int | None, ...]) -> FineCounts:
+    """int64, or int32 as they come; C-contiguous, of the shape wanted (None = any length).
 
     Parameters
     ----------
@@ -33,6 +46,11 @@ def read_counts(counts: Any, name: str, shape: tuple[int | None, ...]) -> Counts
     InputError
         Another shape; numbers that are negative, not whole, missing, infinite or above 10^13.
     """
+    array = _checked(counts, name, shape)
+    return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.int64)
+
+
+def _checked(counts: Any, name: str, shape: tuple[int | None, ...]) -> Any:
     array = _as_array(counts, name)
     wanted = "(" + ", ".join("any" if length is None else f"{length:,}" for length in shape) + ")"
     lengths = zip(array.shape, shape, strict=False)
@@ -52,7 +70,7 @@ def read_counts(counts: Any, name: str, shape: tuple[int | None, ...]) -> Counts
         raise InputError(f"{name} has negative numbers", allowed=COUNTS, got=array.min().item())
     if array.size and array.max() > MOST:
         raise InputError(f"{name} has numbers above 10^13", allowed=COUNTS, got=array.max().item())
-    return np.ascontiguousarray(array, np.int64)
+    return array
 
 
 def _as_array(counts: Any, name: str) -> Any:
@@ -87,21 +105,18 @@ def read_period(period: Any) -> datetime:
     return result.replace(tzinfo=UTC)
 
 
-def read_periods(periods: Any, n_periods: int) -> tuple[datetime, ...]:
-    """One start a column of the counts; they may repeat and have gaps.
+def read_periods(periods: Any) -> tuple[datetime, ...]:
+    """Aware UTC starts; they may repeat and have gaps.
 
     Raises
     ------
     InputError
-        For what are no times, or another number of them.
+        For what are no times.
     """
     try:
-        found = tuple(read_period(period) for period in periods)
+        return tuple(read_period(period) for period in periods)
     except TypeError:
         raise InputError("The periods", allowed="a DatetimeIndex or a list of times", got=periods) from None
-    if len(found) != n_periods:
-        raise InputError("The number of periods", allowed=f"{n_periods}, as the counts have", got=len(found))
-    return found
 
 
 def read_anomalous(anomalous: Any, n_entities: int, n_periods: int) -> Bools:
@@ -142,17 +157,35 @@ def _date(day: Any) -> date:
     return result
 
 
-def labels_of(groups: Any, n_entities: int) -> Sequence[str] | None:
-    """One label of a peer group an entity, as text.
+def read_groups(groups: Any, known: list[str], n_entities: int | None) -> Ints | None:
+    """(n_entities,) codes of peer groups by their labels' places in `known`, which new ones are appended to.
 
     Raises
     ------
     InputError
-        Another number of labels.
+        Another number of labels, where that of entities is given.
     """
     if groups is None:
         return None
     labels = [str(label) for label in groups]
-    if len(labels) != n_entities:
+    if n_entities is not None and len(labels) != n_entities:
         raise InputError("The peer groups", allowed=f"one label an entity, {n_entities:,}", got=len(labels))
-    return labels
+    codes = {name: code for code, name in enumerate(known)}
+    result = np.array([codes.setdefault(label, len(codes)) for label in labels], np.int64)
+    known[:] = codes
+    return result
+
+
+def read_rows(entities: Any, n_entities: int) -> Ints:
+    """Positions of entities.
+
+    Raises
+    ------
+    InputError
+        For what are no positions from 0 to n_entities - 1.
+    """
+    rows = np.asarray(entities)
+    wrong = rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_entities)
+    if rows.ndim != 1 or wrong:
+        raise InputError("The entities", allowed=f"positions from 0 to {n_entities - 1:,}", got=entities)
+    return rows.astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -16,13 +16,13 @@ from tocsin.detectors.collections.calibrated.evidence import CONFIRMED, EMPTY, H
 from tocsin.detectors.collections.calibrated.explaining import explained
 from tocsin.detectors.collections.calibrated.judging import SHARES, Judgement, Moment
 from tocsin.detectors.collections.calibrated.peers import Peers
-from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation
+from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation, FineCounts, Part
 from tocsin.detectors.collections.faithful.thresholds import bayes_threshold
 from tocsin.kernels.collection_dispersion import dispersion_index
 from tocsin.kernels.collection_shapes import collect_shapes, quantise, reference_shapes
 from tocsin.kernels.divergence import jsd_from_mean
 from tocsin.kernels.divergence_expectation import expected_jsd
-from tocsin.model import Bools, Ints
+from tocsin.model import Ints
 
 __all__ = ["CalibratedEngine"]
 
@@ -62,32 +62,37 @@ class CalibratedEngine:
     def n_entities(self) -> int:
         return self._evidence.n_entities
 
-    def fit(
-        self, counts: Counts, periods: tuple[datetime, ...], fine: Counts | None, anomalous: Bools, groups: Ints | None
-    ) -> Self:
-        n, _, n_bins = counts.shape
+    def fit(self, parts: Iterable[Part], periods: tuple[datetime, ...], groups: Ints | None) -> Self:
         self._calendar = Calendar(self._calendar.timezone, self._calendar.holidays, is_daily(periods))
-        self._evidence = Evidence.empty(n, self._n_normal, self._n_held, n_bins)
+        self._evidence = Evidence.joined([self._admitted(part, periods) for part in parts])
         self._evidence.group[:] = 0 if groups is None else groups
+        n_bins = self._evidence.shares.shape[2]
         self._peers = Peers.unknown(int(self._evidence.group.max(initial=0)) + 1, n_bins)
-        for column in np.argsort([minutes(period) for period in periods], kind="stable"):
-            seen = self._unjudged(counts[:, column], periods[column], None if fine is None else fine[:, column])
-            odd = anomalous[:, column]
-            self._evidence.admit(np.flatnonzero((seen.records > 0) & ~odd), seen)
-            self._evidence.hold(np.flatnonzero((seen.records > 0) & odd), seen, CONFIRMED)
         self._judge_evidence()
         return self
 
-    def judge(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def _admitted(self, part: Part, periods: tuple[datetime, ...]) -> Evidence:
+        """The evidence of some entities, not yet judged."""
+        counts, fine, anomalous = part
+        evidence = Evidence.empty(len(counts), self._n_normal, self._n_held, counts.shape[2])
+        for column in np.argsort([minutes(period) for period in periods], kind="stable"):
+            now = np.ascontiguousarray(counts[:, column])
+            spans = None if fine is None else np.ascontiguousarray(fine[:, column])
+            seen, odd = self._unjudged(now, periods[column], spans), anomalous[:, column]
+            evidence.admit(np.flatnonzero((seen.records > 0) & ~odd), seen)
+            evidence.hold(np.flatnonzero((seen.records > 0) & odd), seen, CONFIRMED)
+        return evidence
+
+    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         return self._scores(self._judged(counts, period, fine))
 
-    def update(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def update(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         judged = self._judged(counts, period, fine)
         self._peers = judged.peers
         remember(self._evidence, judged)
         return self._scores(judged)
 
-    def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
+    def explain(self, counts: Counts, period: datetime, fine: FineCounts | None, entities: Ints) -> Explanation:
         return explained(self._evidence, self._judged(counts, period, fine), counts, entities)
 
     def feedback(self, entity: int, period: datetime, *, is_anomalous: bool) -> bool:
@@ -139,10 +144,10 @@ class CalibratedEngine:
     def _moment(self, period: datetime) -> Moment:
         return Moment(minutes(period), self._calendar.kind(period), self._calendar.phase(period))
 
-    def _judged(self, counts: Counts, period: datetime, fine: Counts | None) -> Judgement:
+    def _judged(self, counts: Counts, period: datetime, fine: FineCounts | None) -> Judgement:
         return judging.judge(self._evidence, self._peers, counts, self._moment(period), fine)
 
-    def _unjudged(self, counts: Counts, period: datetime, fine: Counts | None) -> Observed:
+    def _unjudged(self, counts: Counts, period: datetime, fine: FineCounts | None) -> Observed:
         moment, unknown = self._moment(period), np.full(len(counts), np.nan)
         index, variance = (unknown, unknown) if fine is None else dispersion_index(fine)
         records = counts.sum(axis=1, dtype=np.float64)

@@ -138,6 +138,18 @@ class Evidence:
         )
 
     @classmethod
+    def joined(cls, parts: list[Evidence]) -> Evidence:
+        """Of all entities of the parts, which are emptied: one array more than they hold is needed at a time."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = {}
+        for field in fields(cls):
+            whole[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+            for part in parts:
+                delattr(part, field.name)
+        return cls(**whole)
+
+    @classmethod
     def from_arrays(cls, arrays: Mapping[str, _Array]) -> Self:
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 

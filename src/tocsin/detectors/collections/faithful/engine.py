@@ -10,7 +10,8 @@ Source: Wang, Sun, Li, "Statistical Detection of Collective Data Anomalies" (arX
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
@@ -18,7 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.detectors.collections.binning import N_SUB_VOLUME_BINS, sub_volume_step, sub_volumes
-from tocsin.detectors.collections.engine import CollectionScores, CollectionStatus, Counts, Explanation
+from tocsin.detectors.collections.engine import (
+    CollectionScores,
+    CollectionStatus,
+    Counts,
+    Explanation,
+    FineCounts,
+    Part,
+)
 from tocsin.detectors.collections.faithful.evidence import EvidenceSets
 from tocsin.detectors.collections.faithful.explaining import explain
 from tocsin.detectors.collections.faithful.judging import LevelScores, judge_level
@@ -57,31 +65,42 @@ class FaithfulEngine:
             prior = (PRIOR_COLLECTIONS * prior + confirmed) / (PRIOR_COLLECTIONS + self._answers["judged"])
         return min(max(prior, 1e-3), 1.0 - 1e-3)
 
-    def fit(
-        self, counts: Counts, periods: tuple[datetime, ...], fine: Counts | None, anomalous: Bools, groups: Ints | None
-    ) -> Self:
+    def fit(self, parts: Iterable[Part], periods: tuple[datetime, ...], groups: Ints | None) -> Self:
         """Fill the evidence sets, oldest first; peers play no part in this mode."""
-        is_open = counts.any(axis=2)
-        normal, marked = is_open & ~anomalous, is_open & anomalous
-        given = int(normal.sum(axis=1).max(initial=0)), int(marked.sum(axis=1).max(initial=0))
-        n_normal = self.settings.n_normal or (given[0] if given[0] >= LEAST_NORMAL else N_NORMAL)
-        n_anomalous = self.settings.n_anomalous or given[1] or N_ANOMALOUS
-        self._n_bins = counts.shape[2]
-        sizes = {1: self._n_bins, 2: N_SUB_VOLUME_BINS}
-        bins = [sizes[level] for level in self.settings.levels]
-        self._evidence = EvidenceSets(len(counts), bins, n_normal, n_anomalous)
-        if 2 in self.settings.levels:
-            self._step = sub_volume_step(self._fine(fine), normal, self.settings.step_factor)
-        else:
-            self._step = np.full(len(counts), np.nan)
-        share = marked.sum() / max(int(is_open.sum()), 1)
-        self._answers = {"prior": float(share) if marked.any() else PRIOR_ALPHA, "judged": 0.0, "confirmed": 0.0}
-        for number in sorted(range(len(periods)), key=lambda place: periods[place]):
-            now = None if fine is None else fine[:, number]
-            self._admit(counts[:, number], periods[number], now, anomalous[:, number])
+        found = [self._learned(part, periods) for part in parts]
+        most = found[0].most_given
+        for part in found:
+            most = np.maximum(most, part.most_given)
+        n_normal = self.settings.n_normal or (int(most[0]) if most[0] >= LEAST_NORMAL else N_NORMAL)
+        n_anomalous = self.settings.n_anomalous or int(most[1]) or N_ANOMALOUS
+        self._n_bins = found[0].n_bins
+        self._step = np.concatenate([part.step for part in found])
+        n_open, n_marked = (sum(counted) for counted in zip(*(part.n_collections for part in found), strict=True))
+        share = n_marked / max(n_open, 1)
+        self._answers = {"prior": share if n_marked else PRIOR_ALPHA, "judged": 0.0, "confirmed": 0.0}
+        self._evidence = EvidenceSets.joined([part.evidence for part in found], n_normal, n_anomalous)
         return self
 
-    def judge(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def _learned(self, part: Part, periods: tuple[datetime, ...]) -> _Learned:
+        """The evidence of some entities, in sets of the size that the settings tell or that these need."""
+        counts, fine, anomalous = part
+        is_open = counts.any(axis=2)
+        normal, marked = is_open & ~anomalous, is_open & anomalous
+        most = np.array([normal.sum(axis=1).max(initial=0), marked.sum(axis=1).max(initial=0)])
+        n_normal = self.settings.n_normal or int(most[0])
+        n_anomalous = self.settings.n_anomalous or int(most[1])
+        sizes = {1: counts.shape[2], 2: N_SUB_VOLUME_BINS}
+        evidence = EvidenceSets(len(counts), [sizes[level] for level in self.settings.levels], n_normal, n_anomalous)
+        step = np.full(len(counts), np.nan)
+        if 2 in self.settings.levels:
+            step = sub_volume_step(self._fine(fine), normal, self.settings.step_factor)
+        for number in sorted(range(len(periods)), key=lambda place: periods[place]):
+            now = np.ascontiguousarray(counts[:, number])
+            spans = None if fine is None else np.ascontiguousarray(fine[:, number])
+            self._admit(evidence, step, now, periods[number], spans, anomalous[:, number])
+        return _Learned(evidence, step, most, (int(is_open.sum()), int(marked.sum())), counts.shape[2])
+
+    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         """Judge and change nothing."""
         histograms = self._histograms(counts, fine)
         records = counts.sum(axis=1)
@@ -95,19 +114,20 @@ class FaithfulEngine:
         status = np.where(records > 0, status, CollectionStatus.CLOSED).astype(np.int8)
         return _scores(found, [PARTS[level] for level in levels], status)
 
-    def update(self, counts: Counts, period: datetime, fine: Counts | None) -> CollectionScores:
+    def update(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         """Judge, then let each collection enter the evidence set that it was judged to belong to (Algorithm 2)."""
         scores = self.judge(counts, period, fine)
         if self.settings.algorithm != "basic":
-            self._admit(counts, period, fine, scores.flagged)
+            self._admit(self._evidence, self._step, counts, period, fine, scores.flagged)
         else:
             young = scores.status == CollectionStatus.NOT_ENOUGH_DATA
             if young.any():
-                self._admit(np.where(young[:, None], counts, 0), period, fine, scores.flagged)
+                of_young = np.where(young[:, None], counts, 0)
+                self._admit(self._evidence, self._step, of_young, period, fine, scores.flagged)
         self._answers["judged"] += float((scores.status == CollectionStatus.TESTED).sum())
         return scores
 
-    def explain(self, counts: Counts, period: datetime, fine: Counts | None, entities: Ints) -> Explanation:
+    def explain(self, counts: Counts, period: datetime, fine: FineCounts | None, entities: Ints) -> Explanation:
         """Counts beside those that the mean of the normal evidence foretells."""
         chosen, spans = counts[entities], None if fine is None else fine[entities]
         first = self._histograms(chosen, spans, self._step[entities])[0]
@@ -143,29 +163,52 @@ class FaithfulEngine:
         self._answers = {name: float(value) for name, value in meta["answers"].items()}
         return self
 
-    def _fine(self, fine: Counts | None) -> Counts:
+    def _fine(self, fine: FineCounts | None) -> FineCounts:
         if fine is None:
             hint = "give fine, the counts of finer spans, or take level=1"
             raise InputError("The second level needs the volumes of finer spans", hint=hint)
         return fine
 
-    def _histograms(self, counts: Counts, fine: Counts | None, step: Floats | None = None) -> list[Counts]:
+    def _histograms(self, counts: Counts, fine: FineCounts | None, step: Floats | None = None) -> list[Counts]:
         """One histogram a level."""
         step = self._step if step is None else step
         return [counts if level == 1 else sub_volumes(self._fine(fine), step) for level in self.settings.levels]
 
-    def _admit(self, counts: Counts, period: datetime, fine: Counts | None, anomalous: Bools) -> None:
+    def _admit(
+        self,
+        evidence: EvidenceSets,
+        step: Floats,
+        counts: Counts,
+        period: datetime,
+        fine: FineCounts | None,
+        anomalous: Bools,
+    ) -> None:
         is_open = np.asarray(counts.any(axis=1))
         if 2 in self.settings.levels:
-            new = np.isnan(self._step) & is_open & ~anomalous
+            new = np.isnan(step) & is_open & ~anomalous
             if new.any():
                 first = self._fine(fine)[new][:, None]
-                self._step[new] = sub_volume_step(first, new[new][:, None], self.settings.step_factor)
-        histograms = self._histograms(counts, fine)
+                step[new] = sub_volume_step(first, new[new][:, None], self.settings.step_factor)
+        histograms = self._histograms(counts, fine, step)
         for histogram in histograms:  # records without any finer ones have no second level
             is_open &= histogram.any(axis=1)
         records, seconds = counts.sum(axis=1), int(period.timestamp())
-        self._evidence.take(histograms, is_open, anomalous & is_open, seconds, records)
+        evidence.take(histograms, is_open, anomalous & is_open, seconds, records)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """What fit makes of some entities.
+
+    most_given : most normal and most anomalous collections of one entity
+    n_collections : how many there are of all, and marked ones
+    """
+
+    evidence: EvidenceSets
+    step: Floats
+    most_given: Ints
+    n_collections: tuple[int, int]
+    n_bins: int
 
 
 def _scores(found: list[LevelScores], names: list[str], status: npt.NDArray[np.int8]) -> CollectionScores:

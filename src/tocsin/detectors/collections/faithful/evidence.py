@@ -127,6 +127,28 @@ class EvidenceSets:
         self.records = np.pad(self.records, ((0, more), (0, 0)))
         self.filled, self.heads = (np.pad(array, ((0, more), (0, 0))) for array in (self.filled, self.heads))
 
+    @classmethod
+    def joined(cls, parts: Sequence[EvidenceSets], n_normal: int, n_anomalous: int) -> EvidenceSets:
+        """Of all entities of the parts, which are emptied; sets that get larger have never lost a collection."""
+        sizes = (n_normal, n_anomalous)
+        if len(parts) == 1 and (parts[0].n_normal, parts[0].n_anomalous) == sizes:
+            return parts[0]
+        result = cls.__new__(cls)
+        result.n_normal = n_normal
+        own_sizes = [(part.n_normal, part.n_anomalous) for part in parts]
+        result.shares = []
+        for _ in range(len(parts[0].shares)):
+            pieces = [part.shares.pop(0) for part in parts]
+            result.shares.append(_in_slots(pieces, own_sizes, sizes, 0))
+        result.periods = _in_slots([part.periods for part in parts], own_sizes, sizes, EMPTY)
+        result.records = _in_slots([part.records for part in parts], own_sizes, sizes, 0)
+        result.filled = np.concatenate([part.filled for part in parts])
+        heads = [
+            np.where(np.equal(own, sizes), part.heads, part.filled) for part, own in zip(parts, own_sizes, strict=True)
+        ]
+        result.heads = np.concatenate(heads).astype(np.int32)
+        return result
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All arrays, by name."""
         named: dict[str, npt.NDArray[Any]] = {f"shares_{k}": level for k, level in enumerate(self.shares)}
@@ -142,3 +164,19 @@ class EvidenceSets:
         result.periods, result.records = arrays["periods"], arrays["records"]
         result.filled, result.heads = arrays["filled"], arrays["heads"]
         return result
+
+
+def _in_slots(
+    pieces: list[npt.NDArray[Any]], own_sizes: Sequence[tuple[int, int]], sizes: tuple[int, int], empty: int
+) -> npt.NDArray[Any]:
+    """Arrays by slot of some entities each as one, in sets of `sizes`; the pieces are let go one by one."""
+    n = sum(len(piece) for piece in pieces)
+    result = np.full((n, *pieces[0].shape[1:-1], sum(sizes)), empty, pieces[0].dtype)
+    first = 0
+    for place, (n_normal, n_anomalous) in enumerate(own_sizes):
+        piece, pieces[place] = pieces[place], pieces[place][:0]
+        rows = slice(first, first + len(piece))
+        result[rows, ..., :n_normal] = piece[..., :n_normal]
+        result[rows, ..., sizes[0] : sizes[0] + n_anomalous] = piece[..., n_normal:]
+        first += len(piece)
+    return result
