@@ -14,6 +14,7 @@ from tocsin.incidents import OddCollection, Part, describe_collection
 from tocsin.incidents.describe import Sighting
 from tocsin.model import Anomaly, Histograms, Ints, LeftOut, RunStatus, Slice
 from tocsin.pipeline.collections.evidence import Evidence
+from tocsin.pipeline.collections.sight import sight_notes
 
 __all__ = ["Judgement"]
 
@@ -68,6 +69,12 @@ class Judgement:
             n = self._monitor.n_normal
             found.append(f"No entity has enough collections to be judged by; {n} make its evidence complete.")
         return tuple(found)
+
+    def sight_notes(self) -> tuple[str, ...]:
+        """How small an attack on these entities would be seen."""
+        scores = self._scores
+        honest = np.isfinite(scores.p_value) & ~scores.flagged
+        return sight_notes(self._monitor, self._evidence, self._counts, self._window, self._fine, honest)
 
     def left_out(self, n_described: int) -> tuple[LeftOut, ...]:
         """What was not judged, and what was flagged and is not stored."""

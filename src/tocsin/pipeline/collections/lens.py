@@ -105,7 +105,7 @@ class CollectionsLens:
             anomalies=tuple(anomaly for anomaly, _ in described),
             sightings=tuple(sighting for _, sighting in described),
             left_out=(*left_out, *judgement.left_out(len(described))),
-            notes=judgement.notes,
+            notes=judgement.notes + judgement.sight_notes(),
         )
         return self._with_states(found, position)
 

@@ -1,0 +1,71 @@
+"""How small an attack on the monitor's own entities would be seen today, as sentences."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from tocsin.config import CollectionMonitorSettings
+from tocsin.detectors.collections.sight import Sight, sight
+from tocsin.formatting import format_count, format_number
+from tocsin.model import Bools, Ints, Window
+from tocsin.pipeline.collections.evidence import Evidence
+
+__all__ = ["sight_notes"]
+
+MOST_ENTITIES = 200
+"""A sample of so many tells the smallest magnitude well enough."""
+BANDS = (55, 173, 548, 1_732)
+"""Records that part the small entities from the large: about 30, 100, 300, 1,000, 3,000 each."""
+FEWEST = 8
+"""Entities in a band, for a figure of its own."""
+KINDS = {
+    "centralised": "a burst at one time",
+    "equalised": "copies of real records",
+    "independent": "fakes at the usual times",
+}
+
+
+def sight_notes(
+    monitor: CollectionMonitorSettings,
+    evidence: Evidence,
+    counts: Ints,
+    window: Window,
+    fine: Ints | None,
+    honest: Bools,
+) -> tuple[str, ...]:
+    """A sentence, of a sample of the entities that were judged and not flagged; none where bins are no times."""
+    rows = np.flatnonzero(honest)
+    if not monitor.is_time_of_day or not len(rows):
+        return ()
+    chance = np.random.default_rng(int(window.start.timestamp()))
+    chosen = np.sort(chance.choice(rows, min(MOST_ENTITIES, len(rows)), replace=False))
+    mine = evidence.detector.subset(chosen)
+    found = sight(mine, counts[chosen], window.start, None if fine is None else fine[chosen])
+    parts = "; ".join(f"{KINDS[one.kind]}: {_least(one)}" for one in found)
+    of = format_count(len(chosen), "entity", "entities")
+    return (f"Fakes, in times the honest records, that would be found in half of {of} now. {parts}.",)
+
+
+def _least(found: Sight) -> str:
+    """ "0.7 (under 55 records: 1.5; 55 to 172: 0.5)"."""
+    edges = (0, *BANDS, np.inf)
+    bands = []
+    for low, high in pairwise(edges):
+        if ((found.records >= low) & (found.records < high)).sum() >= FEWEST:
+            name = (
+                f"under {high:,.0f}"
+                if not low
+                else f"{low:,} or more"
+                if np.isinf(high)
+                else f"{low:,} to {high - 1:,}"
+            )
+            bands.append(f"{name} records: {_magnitude(found, found.half(low, high))}")
+    return _magnitude(found, found.half()) + (f" ({'; '.join(bands)})" if len(bands) > 1 else "")
+
+
+def _magnitude(found: Sight, value: float) -> str:
+    if np.isinf(value):
+        return f"more than {format_number(found.magnitudes[-1])}"
+    return format_number(value) if value > found.magnitudes[0] else f"{format_number(value)} or less"
