@@ -9,10 +9,13 @@ from numba import njit
 
 __all__ = ["t_upper_tail", "t_upper_tails"]
 
+CANCELS = 12
+"""Of t^2: from here on the finite sum would lose digits of a small tail."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def t_upper_tail(t, df):
-    """P(T > t), to about 1e-12 of its value however far out.
+    """P(T > t), to about 1e-11 of its value however far out.
 
     Near the middle the finite sum for odd df (Abramowitz and Stegun 26.7.3); beyond, where that would cancel, the
     series of the incomplete beta function in x = df / (df + t^2) (26.5.4).
@@ -20,13 +23,13 @@ def t_upper_tail(t, df):
     Parameters
     ----------
     t : any number; NaN gives NaN
-    df : int, odd
+    df : int, odd, at most 51 (for more the series would need more terms)
     """
     if math.isnan(t):
         return math.nan
     if t < 0.0:
         return 1.0 - t_upper_tail(-t, df)
-    if t * t < df:
+    if t * t < min(df, CANCELS):
         angle = math.atan(t / math.sqrt(df))
         cosine = math.cos(angle)
         term, total = cosine, 0.0
