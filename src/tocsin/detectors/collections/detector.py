@@ -182,9 +182,16 @@ class CollectionDetector(BaseEstimator):  # type: ignore[misc]
         self.last_period_ = moment
         return scores_table(scores, getattr(counts, "index", None))
 
-    def judge(self, counts: Any, period: Any, fine: Any = None) -> CollectionScores:
-        """As `update`, but arrays, and nothing is learned."""
-        return self._engine.judge(*self._read(counts, period, fine))
+    def judge(self, counts: Any, period: Any, fine: Any = None, common_factor: float | None = None) -> CollectionScores:
+        """As `update`, but arrays, and nothing is learned.
+
+        Parameters
+        ----------
+        common_factor : float, optional
+            ln of the factor that all entities' volumes share in this period, where it is known better than from these
+            entities: calibrated mode then takes it for true. Faithful mode knows none.
+        """
+        return self._engine.judge(*self._read(counts, period, fine), common_factor)
 
     def anomaly_score(self, counts: Any, period: Any, fine: Any = None) -> Floats:
         """(n_entities,) in [0, 1), higher is more anomalous, NaN = not judged; nothing is learned."""

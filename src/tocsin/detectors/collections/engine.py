@@ -50,6 +50,7 @@ class CollectionScores:
     flagged       : bool
     status        : int8, a `CollectionStatus`
     parts         : name -> p-value of each part (calibrated: "shape", "volume", "dispersion")
+    common_factor : ln of the factor that all entities' volumes share in this period; 0 = none that is beyond doubt
     """
 
     divergence: Floats
@@ -59,6 +60,7 @@ class CollectionScores:
     flagged: Bools
     status: npt.NDArray[np.int8]
     parts: Mapping[str, Floats]
+    common_factor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +106,10 @@ class Engine(Protocol):
         """
         ...
 
-    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
-        """Judge (n_entities, n_bins) and change nothing."""
+    def judge(
+        self, counts: Counts, period: datetime, fine: FineCounts | None, common_factor: float | None = None
+    ) -> CollectionScores:
+        """Judge (n_entities, n_bins) and change nothing; a common factor that is known is taken for true."""
         ...
 
     def update(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:

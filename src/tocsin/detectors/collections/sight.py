@@ -66,6 +66,8 @@ def sight(
     rows = np.flatnonzero(counts.sum(axis=1) > 0)
     honest = counts[rows] if fine is None else fine[rows]
     mine, n_bins = detector.subset(rows), counts.shape[1]
+    # all are farmed here at once, which of all entities would be a factor that they share
+    common = mine.judge(counts[rows], period, None if fine is None else honest).common_factor
     everybody = np.ones(len(rows), dtype=bool)
     found = []
     for number, kind in enumerate(KINDS):
@@ -74,7 +76,7 @@ def sight(
             chance = np.random.default_rng([random_state, number, place])
             farmed = farm_counts(chance, honest, everybody, Farm(kind, magnitude))
             coarse = farmed if fine is None else farmed.reshape(len(rows), n_bins, -1).sum(axis=2)
-            flagged[place] = mine.judge(coarse, period, None if fine is None else farmed).flagged
+            flagged[place] = mine.judge(coarse, period, None if fine is None else farmed, common).flagged
         from_here_on = np.logical_and.accumulate(flagged[::-1], axis=0)[::-1]
         least = np.where(from_here_on.any(axis=0), np.array(magnitudes)[from_here_on.argmax(axis=0)], np.inf)
         found.append(Sight(kind, magnitudes, flagged.mean(axis=1), honest.sum(axis=1).astype(np.float64), least))

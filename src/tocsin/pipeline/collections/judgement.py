@@ -9,7 +9,7 @@ import numpy as np
 
 from tocsin.config import CollectionMonitorSettings
 from tocsin.detectors.collections.engine import CollectionScores, CollectionStatus, Explanation
-from tocsin.formatting import format_count
+from tocsin.formatting import format_change, format_count
 from tocsin.incidents import OddCollection, Part, describe_collection
 from tocsin.incidents.describe import Sighting
 from tocsin.model import Anomaly, Histograms, Ints, LeftOut, RunStatus, Slice
@@ -65,6 +65,9 @@ class Judgement:
         n_closed = self._n[CollectionStatus.CLOSED]
         if n_closed:
             found.append(f"{format_count(n_closed, 'known entity has', 'known entities have')} no records.")
+        factor = self._scores.common_factor
+        if factor:
+            found.append(f"All entities together: {format_change(float(np.exp(factor)), 1.0)} on their usual records.")
         if not self.n_tested:
             n = self._monitor.n_normal
             found.append(f"No entity has enough collections to be judged by; {n} make its evidence complete.")

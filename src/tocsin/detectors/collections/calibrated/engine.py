@@ -83,8 +83,10 @@ class CalibratedEngine:
             evidence.hold(np.flatnonzero((seen.records > 0) & odd), seen, CONFIRMED)
         return evidence
 
-    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
-        return self._scores(self._judged(counts, period, fine))
+    def judge(
+        self, counts: Counts, period: datetime, fine: FineCounts | None, common_factor: float | None = None
+    ) -> CollectionScores:
+        return self._scores(self._judged(counts, period, fine, common_factor))
 
     def update(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
         judged = self._judged(counts, period, fine)
@@ -144,8 +146,10 @@ class CalibratedEngine:
     def _moment(self, period: datetime) -> Moment:
         return Moment(minutes(period), self._calendar.kind(period), self._calendar.phase(period))
 
-    def _judged(self, counts: Counts, period: datetime, fine: FineCounts | None) -> Judgement:
-        return judging.judge(self._evidence, self._peers, counts, self._moment(period), fine)
+    def _judged(
+        self, counts: Counts, period: datetime, fine: FineCounts | None, common_factor: float | None = None
+    ) -> Judgement:
+        return judging.judge(self._evidence, self._peers, counts, self._moment(period), fine, common_factor)
 
     def _unjudged(self, counts: Counts, period: datetime, fine: FineCounts | None) -> Observed:
         moment, unknown = self._moment(period), np.full(len(counts), np.nan)
@@ -198,6 +202,7 @@ class CalibratedEngine:
             flagged=tested & (np.where(tested, judged.seen.score, -np.inf) >= self._score_threshold()),
             status=judged.status,
             parts=judged.parts,
+            common_factor=judged.factor,
         )
 
     def _score_threshold(self) -> float:

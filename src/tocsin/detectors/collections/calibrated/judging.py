@@ -95,8 +95,15 @@ class Judgement:
         return result
 
 
-def judge(evidence: Evidence, before: Peers, counts: Counts, moment: Moment, fine: Counts | None) -> Judgement:
-    """Judge (n_entities, n_bins) counts; changes nothing."""
+def judge(
+    evidence: Evidence,
+    before: Peers,
+    counts: Counts,
+    moment: Moment,
+    fine: Counts | None,
+    common_factor: float | None = None,
+) -> Judgement:
+    """Judge (n_entities, n_bins) counts; changes nothing. A common factor that is known is taken for true."""
     records = counts.sum(axis=1, dtype=np.float64)
     is_open = records > 0
     sums, totals, n_own = collect_shapes(evidence.shares, evidence.weight, evidence.kind, -1)
@@ -116,7 +123,7 @@ def judge(evidence: Evidence, before: Peers, counts: Counts, moment: Moment, fin
         FEW_USUAL_SD + (N_USUAL_SD - FEW_USUAL_SD) * peers.trust,
     )
     residual = np.log(np.maximum(records, 0.5)) - level - effects[:, moment.phase]
-    factor = _common_factor(residual[is_open & enough])
+    factor = _common_factor(residual[is_open & enough]) if common_factor is None else common_factor
     p_shape = _shape_tails(counts, divergence, expected, references[1 - moment.kind], bias, centre, shape_spread)
     p_volume = volume_tails(records, level, effects, spread, moment.phase, factor, ODD_DAY, VOLUME_DF)
     _remember_old_level(p_volume, evidence, records, level, effects, spread, moment.phase, factor)

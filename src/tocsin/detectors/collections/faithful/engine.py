@@ -100,8 +100,10 @@ class FaithfulEngine:
             self._admit(evidence, step, now, periods[number], spans, anomalous[:, number])
         return _Learned(evidence, step, most, (int(is_open.sum()), int(marked.sum())), counts.shape[2])
 
-    def judge(self, counts: Counts, period: datetime, fine: FineCounts | None) -> CollectionScores:
-        """Judge and change nothing."""
+    def judge(
+        self, counts: Counts, period: datetime, fine: FineCounts | None, common_factor: float | None = None
+    ) -> CollectionScores:
+        """Judge and change nothing; a factor that all share is unknown to this mode."""
         histograms = self._histograms(counts, fine)
         records = counts.sum(axis=1)
         alpha, levels = self.alpha, self.settings.levels
