@@ -11,8 +11,9 @@ kinds: Wang, Sun, Li, "Statistical Detection of Collective Data Anomalies". A da
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ __all__ = [
     "UniformWidth",
     "draw_fakes",
     "farm_counts",
+    "with_emulated_evidence",
 ]  # fmt: skip
 
 Bools = npt.NDArray[np.bool_]
@@ -198,6 +200,63 @@ def farm_counts(
     fakes = np.bincount(owner * n_spans + span, minlength=honest.size)
     total[chosen] += fakes.reshape(honest.shape)
     return total.reshape(counts.shape)
+
+
+def with_emulated_evidence(
+    counts: npt.NDArray[np.integer],
+    periods: Sequence[datetime],
+    fine: npt.NDArray[np.integer] | None = None,
+    *,
+    n_anomalous: int = 10,
+    magnitude: float = 1.0,
+    random_state: int = 0,
+) -> tuple[Ints, list[datetime], Ints | None, Bools]:
+    """Arguments for `CollectionDetector.fit` with anomalous evidence, where no real one is known yet.
+
+    The last collections are taken a second time, farmed: every other one centralised, the rest equalised.
+
+    Parameters
+    ----------
+    counts : (n_entities, n_periods, n_bins) of equal spans of a day, honest
+    periods : n_periods starts
+    fine : (n_entities, n_periods, n_spans), optional; n_spans a multiple of n_bins. The fakes are drawn in these.
+    n_anomalous : int
+        1 to n_periods.
+
+    Returns
+    -------
+    counts, periods, fine, anomalous : of n_periods + n_anomalous collections an entity
+
+    Raises
+    ------
+    InputError
+        More anomalous collections than there are honest ones, or spans that do not divide the bins.
+
+    Examples
+    --------
+    >>> counts = np.ones((2, 30, 24), dtype=int)
+    >>> days = [datetime(2026, 1, day) for day in range(1, 31)]
+    >>> farmed, when, _, anomalous = with_emulated_evidence(counts, days)
+    >>> farmed.shape, len(when), int(anomalous.sum()), int(farmed[0, 30].sum())
+    ((2, 40, 24), 40, 10, 48)
+    """
+    n, n_periods, n_bins = counts.shape
+    if not 1 <= n_anomalous <= n_periods:
+        raise InputError("Emulated collections", allowed=f"1 to {n_periods}, those there are", got=n_anomalous)
+    if fine is not None and fine.shape[2] % n_bins:
+        raise InputError("The finer spans", allowed=f"a multiple of the {n_bins} bins", got=fine.shape[2])
+    chance = np.random.default_rng(random_state)
+    honest = (counts if fine is None else fine)[:, n_periods - n_anomalous :].astype(np.int64)
+    odd = np.broadcast_to(np.arange(n_anomalous) % 2 == 1, (n, n_anomalous))
+    farmed = farm_counts(chance, honest, ~odd, Farm(CENTRALISED, magnitude))
+    farmed = farm_counts(chance, farmed, odd, Farm(EQUALISED, magnitude))
+    coarse = farmed if fine is None else farmed.reshape(n, n_anomalous, n_bins, -1).sum(axis=3)
+    return (
+        np.concatenate([counts.astype(np.int64), coarse], axis=1),
+        [*periods, *list(periods)[n_periods - n_anomalous :]],
+        None if fine is None else np.concatenate([fine.astype(np.int64), farmed], axis=1),
+        np.arange(n_periods + n_anomalous) >= n_periods,
+    )
 
 
 def _check_size(n_fakes: float) -> None:
