@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.model import Window
@@ -47,6 +47,7 @@ def test_every_value_is_drawn_once_and_no_other(values):
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40, unique=True))
+@example([0.0, 5e-324])
 def test_higher_values_are_drawn_higher(values):
     heights = [float(y) for _, y in PAIR.findall(draw(series(values)).actual)]
     for (value, height), (other, height_of_other) in zip(

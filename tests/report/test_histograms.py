@@ -74,11 +74,13 @@ def test_everything_that_is_drawn_is_inside_the_plot(rows: list[tuple[Any, ...]]
 def test_parts_are_rows() -> None:
     volume = {"name": "volume", "observed": 500.0, "expected": 240.0, "lower": 200, "upper": 290.0, "p_value": 1e-8}
     shape = {"name": "shape", "observed": None, "p_value": 0.3}
-    rows = part_rows(json.loads(json.dumps({"parts": [shape, volume, "no part"]})))
+    given = {"divergence": 0.058, "threshold": 0.0176, "parts": [shape, volume, {"name": "dispersion"}, "no part"]}
+    rows = part_rows(json.loads(json.dumps(given)))
     assert [(row.name, row.observed, row.expected, row.p) for row in rows] == [
-        ("shape", "–", "–", "0.3"),
         ("volume", "500", "200 to 290", "1e-8"),
+        ("shape", "0.058", "below 0.0176", "0.3"),
+        ("dispersion", "–", "–", "–"),
     ]
-    assert rows[0].plot is None
-    assert rows[1].plot is not None
-    assert rows[1].plot.value > rows[1].plot.left + rows[1].plot.width
+    assert rows[0].plot is not None
+    assert rows[0].plot.value > rows[0].plot.left + rows[0].plot.width
+    assert part_rows({"parts": [shape]})[0].observed == "–"

@@ -23,7 +23,7 @@ SHOPS = "shops"
 N_SHOPS, N_DAYS = 250, 45
 ALPHA = 0.015
 """Chance that a judged day is farmed; it then has as many fakes as honest orders."""
-HOW = dict(zip(KINDS, ("in one burst", "copies of honest ones", "spread like honest ones"), strict=True))
+HOW = dict(zip(KINDS, ("in one burst", "that copy honest ones", "spread like honest ones"), strict=True))
 
 
 def write_demo_orders(folder: Path, end: datetime, judged: timedelta, seed: int) -> pd.DataFrame:
@@ -57,8 +57,8 @@ def compare_shops(
         n_found += len(found)
         rows.append(
             PlantedRow(
-                sentence=f"On {format_count(len(days), 'day')} of shops half of the orders are fakes, {how}.",
-                where=f"fake orders, {how}, on {format_count(len(days), 'day')} of shops",
+                sentence=f"On {format_count(len(days), 'day')} half of a shop's orders are fakes, {how}.",
+                where=f"{format_count(len(days), 'day')} with fake orders {how}",
                 window=time,
                 harmful=True,
                 incident_ids=tuple(hits),

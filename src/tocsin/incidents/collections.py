@@ -29,7 +29,8 @@ HIGH_SCORE, MEDIUM_SCORE = 0.99999, 0.999
 TOLD_P = 0.05
 """Parts with a higher p-value are not told, unless none has a lower one."""
 NEIGHBOUR_SHARE = 0.25
-"""A neighbouring bin belongs to the peak where its share of the divergence is at least so much of the peak's."""
+"""The peak reaches to the last bin whose share of the divergence is at least so much of the largest; in between there are
+only bins with a surplus, too."""
 SHAPE, VOLUME, DISPERSION = "shape", "volume", "dispersion"
 
 
@@ -186,11 +187,17 @@ def _peak(terms: Sequence[float]) -> tuple[int, int]:
     signed = list(terms) if max(terms, default=0.0) > 0 else [-term for term in terms]
     first = last = max(range(len(signed)), key=signed.__getitem__)
     least = max(NEIGHBOUR_SHARE * signed[first], 1e-12)
-    while first > 0 and signed[first - 1] >= least:
-        first -= 1
-    while last + 1 < len(signed) and signed[last + 1] >= least:
-        last += 1
-    return first, last
+    return _reach(signed, first, -1, least), _reach(signed, last, 1, least)
+
+
+def _reach(signed: Sequence[float], start: int, step: int, least: float) -> int:
+    """The farthest bin of at least `least` that is reached over positive ones alone."""
+    reached = place = start
+    while 0 <= place + step < len(signed) and signed[place + step] > 0:
+        place += step
+        if signed[place] >= least:
+            reached = place
+    return reached
 
 
 def _where(odd: OddCollection, first: int, last: int) -> str:
@@ -224,10 +231,10 @@ def _reasons(odd: OddCollection, told: Sequence[str]) -> list[str]:
     reasons = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in told]
     volume = odd.part_of(VOLUME)
     if volume is not None and math.isfinite(volume.expected):
-        span = f"{format_number(volume.lower)} to {format_number(volume.upper)}"
+        span = f"{format_number(round(volume.lower, 0))} to {format_number(round(volume.upper, 0))}"
         reasons.append(f"{format_count(int(odd.n_records), 'record')}, {span} expected.")
     divergence, threshold = format_number(odd.divergence), format_number(odd.threshold)
-    beyond = f"; alone it would be flagged from {threshold} on" if math.isfinite(odd.threshold) else ""
+    beyond = f"; from {threshold} on the shape alone is flagged" if math.isfinite(odd.threshold) else ""
     reasons.append(f"Its Jensen-Shannon divergence from the evidence is {divergence} nats{beyond}.")
     if math.isfinite(odd.p_value):
         reasons.append(f"p = {format_p(odd.p_value)}: the chance of an honest collection at least as odd.")

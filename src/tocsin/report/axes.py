@@ -30,6 +30,10 @@ class Scale:
         return self.start + (inside - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
+_NARROWEST = 1e-290
+"""Of an axis; steps of subnormal numbers cannot be told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """value on the axis; minor ticks lose their label where there is little room."""
@@ -41,12 +45,12 @@ class Tick:
 
 def number_ticks(low: float, high: float, unit: str, most: int = 5) -> list[Tick]:
     """Multiples of 1, 2, 2.5 or 5 x 10^k from at or below `low` to at or above `high`, in one number of decimals."""
-    span = high - low
+    span = max(high - low, _NARROWEST)
     rough = span / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    values = [index * step for index in range(first, last + 1)]  # an exact 0 among them
+    values = [index * step for index in range(first, max(last, first + 1) + 1)]  # an exact 0 among them
     return [Tick(value, label) for value, label in zip(values, _number_labels(values, step, unit), strict=True)]
 
 

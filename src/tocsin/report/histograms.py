@@ -142,9 +142,15 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def part_rows(details: Mapping[str, Any]) -> tuple[PartRow, ...]:
-    """The rows of details["parts"]: name, observed, expected, lower, upper, p_value."""
+    """The rows of details["parts"], the oddest first: name, observed, expected, lower, upper, p_value.
+
+    The shape's figures, where it has none of its own, are the divergence and the threshold of the details.
+    """
     rows = []
-    for item in records_of(details, "parts")[: 2 * len(_PARTS)]:
+    for item in sorted(records_of(details, "parts")[: 2 * len(_PARTS)], key=_rank):
+        if item.get("name") == "shape" and item.get("observed") is None:
+            rows.append(_shape_row(details, number_of(item.get("p_value"))))
+            continue
         name, about = _PARTS.get(text_of(item.get("name")), (text_of(item.get("name")), ""))
         observed, expected, lower, upper = (
             number_of(item.get(key)) for key in ("observed", "expected", "lower", "upper")
@@ -161,3 +167,15 @@ def part_rows(details: Mapping[str, Any]) -> tuple[PartRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _rank(item: Mapping[str, Any]) -> float:
+    p_value = number_of(item.get("p_value"))
+    return p_value if math.isfinite(p_value) else math.inf
+
+
+def _shape_row(details: Mapping[str, Any], p_value: float) -> PartRow:
+    name, about = _PARTS["shape"]
+    observed, threshold = number_of(details.get("divergence")), number_of(details.get("threshold"))
+    expected = f"below {format_number(threshold)}" if math.isfinite(threshold) else NOTHING
+    return PartRow(name, about, format_number(observed), expected, format_p(p_value), None)
