@@ -29,8 +29,8 @@ HIGH_SCORE, MEDIUM_SCORE = 0.99999, 0.999
 TOLD_P = 0.05
 """Parts with a higher p-value are not told, unless none has a lower one."""
 NEIGHBOUR_SHARE = 0.25
-"""The peak reaches to the last bin whose share of the divergence is at least so much of the largest, over bins that have
-a surplus, too."""
+"""The peak reaches to the last bin whose share of the divergence is at least so much of the largest, over bins that
+have a surplus, too."""
 SHAPE, VOLUME, DISPERSION = "shape", "volume", "dispersion"
 
 
