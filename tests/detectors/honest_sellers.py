@@ -11,13 +11,13 @@ def days(n, start="2026-01-05"):
     return pd.date_range(start, periods=n, freq="D", tz="UTC")
 
 
-def honest(seed, n=100, n_days=60, volume=300, sd=0.12, concentration=1_000, n_bins=24, weekend=0.3, shapes=4.0):
+def honest(seed, n=100, n_days=60, volume=300, sd=0.12, concentration=1_000, n_bins=24, weekend=0.3, trend=0.0):
     """(n, n_days, 288) counts: log-normal volumes with a weekend, Dirichlet shapes about a seller's own, Poisson."""
     random = np.random.default_rng(seed)
-    mean = random.dirichlet(np.full(n_bins, shapes), (n, 1))
+    mean = random.dirichlet(np.full(n_bins, 4.0), (n, 1))
     shape = random.standard_gamma(np.maximum(concentration * mean, 1e-3) * np.ones((1, n_days, 1)))
     shape /= shape.sum(axis=2, keepdims=True)
-    off = weekend * (np.arange(n_days) % 7 >= 5)
+    off = weekend * (np.arange(n_days) % 7 >= 5) + trend * np.arange(n_days)
     expected = volume * np.exp(off + random.normal(0, sd, (n, n_days)))
     per_bin = N_SPANS // n_bins
     return random.poisson(np.repeat(shape * expected[:, :, None] / per_bin, per_bin, axis=2))

@@ -111,12 +111,13 @@ def usual_dispersion(index, variance, usual, pull):
     """Mean and excess of one entity from the pairs that are known."""
     pairs = [(float(value), max(float(noise), 1e-12)) for value, noise in zip(index, variance, strict=True)]
     if not pairs:
-        return usual, 1.0
+        return usual, max(usual, 1.0) ** 2
     whole = sum(1.0 / noise for _, noise in pairs)
     prior = 0.25 * pull * whole / len(pairs)
     mean = (sum(value / noise for value, noise in pairs) + prior * usual) / (whole + prior)
-    squares = sum(min((value - mean) ** 2 / noise, 16.0) for value, noise in pairs)
-    return mean, max((squares + pull) / (len(pairs) + pull), 1.0)
+    scale = max(mean, 1.0) ** 2
+    squares = sum(min((value - mean) ** 2 / (noise * scale), 16.0) for value, noise in pairs)
+    return mean, scale * max((squares + pull) / (len(pairs) + pull), 1.0)
 
 
 def peer_shape(sums, totals):

@@ -67,10 +67,11 @@ def usual_dispersion(index, variance, weight, usual, pull):
 
     Returns
     -------
-    mean, excess : (n,); excess >= 1 multiplies the variance under chance
+    mean, excess : (n,); excess >= 1 multiplies the variance under chance. Records that come c at a time have c times
+        the index and c times its deviation: what is usual above 1 widens it, and so does what strayed further yet.
     """
     n, n_slots = index.shape
-    mean, excess = np.full(n, usual), np.ones(n)
+    mean, excess = np.full(n, usual), np.full(n, max(usual, 1.0) ** 2)
     for i in range(n):
         total, whole, known = 0.0, 0.0, 0
         for slot in range(n_slots):
@@ -83,10 +84,10 @@ def usual_dispersion(index, variance, weight, usual, pull):
             continue
         prior = 0.25 * pull * whole / known
         mean[i] = (total + prior * usual) / (whole + prior)
-        squares = 0.0
+        squares, scale = 0.0, max(mean[i], 1.0)
         for slot in range(n_slots):
             if weight[i, slot] > 0.0 and not math.isnan(index[i, slot]):
-                z = (index[i, slot] - mean[i]) / math.sqrt(max(np.float64(variance[i, slot]), 1e-12))
+                z = (index[i, slot] - mean[i]) / (scale * math.sqrt(max(np.float64(variance[i, slot]), 1e-12)))
                 squares += min(z * z, 16.0)
-        excess[i] = max((squares + pull) / (known + pull), 1.0)
+        excess[i] = scale * scale * max((squares + pull) / (known + pull), 1.0)
     return mean, excess

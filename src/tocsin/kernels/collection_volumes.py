@@ -142,5 +142,5 @@ def volume_tails(records, level, effects, spread, phase, factor, odd_day, df):
             share = 1.0 - odd_day if d == phase else odd_day / (N_PHASES - 1)
             foretold = math.exp(0.5 * (level[i] + effects[i, d] + factor))
             total += share * t_upper_tail(2.0 / s * (here - math.asinh(s * foretold)), df)
-        result[i] = total
+        result[i] = min(total, 1.0)
     return result
