@@ -22,13 +22,14 @@ from tocsin.detectors.collections.calibrated.evidence import Evidence
 from tocsin.detectors.collections.calibrated.judging import MEMORY, Judgement
 from tocsin.model import Floats, Ints
 
-__all__ = ["remember"]
+__all__ = ["ADOPT_AFTER", "remember"]
 
 HOLD_BELOW = {"volume": 0.03, "shape": 0.005, "dispersion": 0.003}
 """p-values by part: a collection below any of them is held."""
 ADOPT_AFTER = 3
 FALL_BACK = 0.6
 """Of a move of the level: a collection that lies this much of it back is at the former level."""
+MOST_RUN = 10_000
 LOW, LOW_AFTER = 2.5, 5
 """So many collections in a row, each this many deviations low, and the level has moved down."""
 
@@ -42,13 +43,15 @@ def remember(evidence: Evidence, judged: Judgement) -> None:
     evidence.hold(np.flatnonzero(is_held), seen)
     evidence.jump_age[is_open] = np.minimum(evidence.jump_age[is_open] + 1, 2 * MEMORY)
     _fall_back(evidence, judged)
+    is_low = seen.residual < -LOW * judged.spread
     runs = (
-        (evidence.run_volume, is_held & ~odd["shape"] & ~odd["dispersion"]),
-        (evidence.run_low, is_open & (seen.residual < -LOW * judged.spread)),
-        (evidence.run_shape, is_held & odd["shape"] & ~odd["dispersion"]),
+        (evidence.run_volume, is_open, is_held & ~odd["shape"] & ~odd["dispersion"]),
+        # a low volume that is held is not among the volumes that a new level is made of
+        (evidence.run_low, is_open & ~(is_held & is_low), is_low),
+        (evidence.run_shape, is_open, is_held & odd["shape"] & ~odd["dispersion"]),
     )
-    for run, goes_on in runs:
-        run[is_open] = np.where(goes_on, np.minimum(run + 1, 1_000), 0)[is_open]
+    for run, counts, goes_on in runs:
+        run[counts] = np.where(goes_on, np.minimum(run + 1, MOST_RUN), 0)[counts]
     _adopt_level(evidence)
     _adopt_low(evidence, seen.residual)
     _adopt_shape(evidence)

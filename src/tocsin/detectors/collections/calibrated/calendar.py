@@ -9,14 +9,25 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from tocsin.errors import InputError
+
 __all__ = ["Calendar", "is_daily", "minutes"]
 
 SATURDAY, SUNDAY = 5, 6
+FIRST, LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(6000, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def minutes(period: datetime) -> int:
-    """Since 1970."""
+    """Since 1970.
+
+    Raises
+    ------
+    InputError
+        For a period of another age than FIRST to LAST: it would not fit into 32 bits, or no time zone knows it.
+    """
+    if not FIRST <= period <= LAST:
+        raise InputError("The period", allowed=f"{FIRST.date()} to {LAST.date()}", got=period.isoformat())
     return int((period - EPOCH) // timedelta(minutes=1))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from tocsin.detectors.collections.calibrated import judging
-from tocsin.detectors.collections.calibrated.admission import remember
+from tocsin.detectors.collections.calibrated.admission import ADOPT_AFTER, remember
 from tocsin.detectors.collections.calibrated.calendar import Calendar, is_daily, minutes
 from tocsin.detectors.collections.calibrated.evidence import CONFIRMED, EMPTY, HELD, Evidence, Observed
 from tocsin.detectors.collections.calibrated.explaining import explained
@@ -18,6 +18,7 @@ from tocsin.detectors.collections.calibrated.judging import SHARES, Judgement, M
 from tocsin.detectors.collections.calibrated.peers import Peers
 from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation, FineCounts, Part
 from tocsin.detectors.collections.faithful.thresholds import bayes_threshold
+from tocsin.errors import InputError
 from tocsin.kernels.collection_dispersion import dispersion_index
 from tocsin.kernels.collection_shapes import collect_shapes, quantise, reference_shapes
 from tocsin.kernels.divergence import jsd_from_mean
@@ -28,6 +29,8 @@ __all__ = ["CalibratedEngine"]
 
 ENOUGH_CONFIRMED = 10
 """Confirmed anomalies from which on their scores move the threshold."""
+SIZES = {"n_normal": (judging.MIN_OWN, 10_000), "n_anomalous": (ADOPT_AFTER, 10_000)}
+"""With less evidence nothing would ever be tested, or a lasting change never be learned."""
 FREEDOM = 5.0
 """By how much at most the false-positive rate may then differ from its target."""
 
@@ -54,6 +57,10 @@ class CalibratedEngine:
         timezone: str = "UTC",
         holidays: tuple[date, ...] = (),
     ) -> None:
+        for name, size in (("n_normal", n_normal), ("n_anomalous", n_anomalous)):
+            least, most = SIZES[name]
+            if not least <= size <= most:
+                raise InputError(f"The setting {name}, calibrated", allowed=f"{least} to {most:,}", got=size)
         self._target_fpr = target_fpr
         self._n_normal, self._n_held = n_normal, n_anomalous
         self._calendar = Calendar(timezone, frozenset(holidays))
@@ -105,6 +112,9 @@ class CalibratedEngine:
             if len(normal):
                 self._withdraw(entity, int(normal[0]))
             evidence.held_verdict[entity, held] = CONFIRMED
+            if len(held) or len(normal):
+                # what people call an attack is no sign that the level or the shape has moved
+                evidence.run_volume[entity] = evidence.run_low[entity] = evidence.run_shape[entity] = 0
         elif len(held):
             slot = int(held[0])
             evidence.held_verdict[entity, slot] = HELD
@@ -175,6 +185,9 @@ class CalibratedEngine:
             divergence = jsd_from_mean(evidence.shares[:, slot].astype(np.float64), reference)
             evidence.divergence[:, slot] = divergence
             evidence.expected[:, slot] = expected_jsd(evidence.records[:, slot].astype(np.float64), reference)
+        # what is usual among all is learned with each judgement: here that of a period without any records
+        nobody = np.zeros((self.n_entities, evidence.shares.shape[2]), np.int64)
+        self._peers = judging.judge(evidence, peers, nobody, Moment(0, 0, 0), None).peers
 
     def _withdraw(self, entity: int, slot: int) -> None:
         """A collection of the evidence becomes a confirmed anomaly."""
@@ -215,7 +228,7 @@ class CalibratedEngine:
         confirmed = confirmed[confirmed != 0]  # those of `fit` were never judged
         if len(confirmed) < ENOUGH_CONFIRMED:
             return float(-special.ndtri(self._target_fpr))
-        n_judged = len(confirmed) + int(self._evidence.n_own.sum())
+        n_judged = len(confirmed) + max(int(self._evidence.n_own.sum()), 1)
         mean, spread = float(np.mean(confirmed)), max(float(np.std(confirmed, ddof=1)), 0.1)
         one = np.ones(1)
         found = bayes_threshold(0 * one, one, mean * one, spread * one, len(confirmed) / n_judged)

@@ -151,7 +151,8 @@ class Evidence:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, _Array]) -> Self:
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        # those that cannot be written, as from a buffer, are copied
+        return cls(**{field.name: np.require(arrays[field.name], requirements="W") for field in fields(cls)})
 
     def to_arrays(self) -> dict[str, _Array]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

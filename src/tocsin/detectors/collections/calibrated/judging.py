@@ -234,8 +234,7 @@ def _no_index(n: int) -> tuple[Floats, Floats]:
 
 def _newest_index(usual: Floats, evidence: Evidence) -> Floats:
     """The usual index of entities that have one."""
-    known = np.isfinite(evidence.index).any(axis=1) if np.isfinite(evidence.index[:, :1]).any() else None
-    return np.full(len(usual), np.nan) if known is None else np.where(known, usual, np.nan)
+    return np.where(np.isfinite(evidence.index).any(axis=1), usual, np.nan)
 
 
 def _dispersion_tails(index: Floats, variance: Floats, usual: Floats, excess: Floats) -> Floats:

@@ -20,6 +20,7 @@ N_PEERS = 20
 """So many such entities can stand in for an entity without a past."""
 USUAL_SD = 0.12
 """Day-to-day deviation of ln(records) that is assumed before there are entities to learn it from (steady shops)."""
+LEAST_SD = 0.03
 LEAST_STRENGTH, LARGEST_STRENGTH = 1.0, 1e4
 
 
@@ -71,8 +72,12 @@ class Peers:
         enough = n_own >= ENOUGH
         n_known = np.bincount(group[enough], minlength=n_groups).astype(np.float64)
         strength = np.full(n_groups, LEAST_STRENGTH)
+        members = np.flatnonzero(enough)
+        members = members[np.argsort(group[members], kind="stable")]
+        ends = np.cumsum(n_known).astype(np.int64)
         for g in np.flatnonzero(n_known >= 3):
-            inverse = float(np.median(distances[enough & (group == g)]))
+            of_group = members[ends[g] - int(n_known[g]) : ends[g]]
+            inverse = float(np.median(distances[of_group]))
             strength[g] = 1.0 / min(max(inverse, 1.0 / LARGEST_STRENGTH), 1.0 / LEAST_STRENGTH)
         return cls(shapes, strength, n_known, before.bias, before.sd, before.index, before.effects)
 
@@ -82,7 +87,9 @@ class Peers:
         if not n:
             return self
         trust = n / (n + N_PEERS)
-        sd = float(np.exp((1 - trust) * np.log(USUAL_SD) + trust * np.log(max(np.nanmedian(own_sd[enough]), 0.03))))
+        own = own_sd[enough & np.isfinite(own_sd)]
+        typical_sd = max(float(np.median(own)), LEAST_SD) if len(own) else USUAL_SD
+        sd = float(np.exp((1 - trust) * np.log(USUAL_SD) + trust * np.log(typical_sd)))
         known = index[enough & np.isfinite(index)]
         usual = (1 - trust) + trust * float(np.median(known)) if len(known) else 1.0
         typical = trust * np.median(effects[enough], axis=0)
