@@ -163,9 +163,9 @@ def test_spans_roll_up_to_bins(folder: Path) -> None:
     plain = _histograms(_settings(path="events.parquet"), folder, _query(fine_seconds=None))
     for window in range(4):
         places = fine.code[fine.rows_of(window)].astype(np.int64)
-        spans = fine.spans_of(window, places, len(fine.names))
+        spans = fine.spans_of(fine.rows_of(window), places, len(fine.names))
         assert spans.shape == (len(fine.names), 288)
-        bins = plain.spans_of(window, places, len(plain.names))
+        bins = plain.spans_of(plain.rows_of(window), places, len(plain.names))
         np.testing.assert_array_equal(fine.rolled_up(spans), bins)
     assert plain.labels[:2] == ("00:00", "01:00")
 
@@ -184,7 +184,7 @@ def test_bins_follow_the_wall_clock_when_it_changes(
     query = HistogramQuery(GRID, GRID.index_of(begin), GRID.index_of(begin) + 1, entity="country")
     with opened(table, _settings(path="rows.parquet")) as source:
         found = source.histograms(query, datetime(2025, 1, 1, tzinfo=UTC))
-    (counts,) = found.spans_of(0, np.zeros(1, dtype=np.int64), 1).tolist()
+    (counts,) = found.spans_of(found.rows_of(0), np.zeros(1, dtype=np.int64), 1).tolist()
     expected = [1] * 24
     expected[hour] = n_records
     assert counts == expected

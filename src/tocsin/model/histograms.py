@@ -73,18 +73,17 @@ class Histograms:
         """The entities with records in a window, in binary order."""
         return self.names[self.code[self.rows_of(window)]]
 
-    def spans_of(self, window: int, places: Ints, n_places: int) -> Ints:
-        """One window as (n_places, n_spans) int64 counts, row `i` of the window at ``places[i]``."""
-        rows = self.rows_of(window)
+    def spans_of(self, rows: slice, places: Ints, n_places: int) -> npt.NDArray[np.signedinteger]:
+        """(n_places, n_spans) counts in the type of `count`: row `i` of `rows` (of one window) at ``places[i]``."""
         entries = slice(int(self.indptr[rows.start]), int(self.indptr[rows.stop]))
         owner = np.repeat(places, np.diff(self.indptr[rows.start : rows.stop + 1]))
-        counts = np.zeros((n_places, self.n_spans), dtype=np.int64)
+        counts = np.zeros((n_places, self.n_spans), dtype=self.count.dtype)
         counts[owner, self.span[entries]] = self.count[entries]
         return counts
 
-    def rolled_up(self, spans: Ints) -> Ints:
-        """Counts of spans (…, n_spans) as counts of bins (…, n_bins)."""
-        bins: Ints = spans.reshape(*spans.shape[:-1], self.n_bins, -1).sum(axis=-1)
+    def rolled_up(self, spans: npt.NDArray[np.signedinteger]) -> Ints:
+        """Counts of spans (…, n_spans) as int64 counts of bins (…, n_bins)."""
+        bins: Ints = spans.reshape(*spans.shape[:-1], self.n_bins, -1).sum(axis=-1, dtype=np.int64)
         return bins
 
     def digest_of(self, window: int) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from tocsin.config import SourceSettings
 from tocsin.model import MISSING, Bools, Floats, Histograms, Ints, LeftOut
+from tocsin.sources.histogram_entries import EntriesRead
 from tocsin.sources.query import DAY_SECONDS, HistogramQuery
 from tocsin.sources.rows import histogram_columns, prepared_rows, text_column
 from tocsin.sources.windowed import in_windows, pruned
@@ -135,64 +136,76 @@ def gather_peers(batches: Iterator[Any], query: HistogramQuery) -> dict[tuple[in
 def gather_histograms(
     batches: Iterator[Any], query: HistogramQuery, peers: dict[tuple[int, str], str], general: tuple[LeftOut, ...]
 ) -> Histograms:
-    """Read all batches; memory stays within about 60 bytes an entry while they are sorted, 6 afterwards."""
-    names, window, code, span, count = _read(batches)
+    """Read all batches; memory stays within about 30 bytes an entry while they are read and sorted, 6 afterwards."""
+    names, key, count = _sorted(batches, query)
+    span = (key % query.n_spans).astype(np.int16)
+    key //= query.n_spans
+    is_first = np.ones(len(key), dtype=bool)
+    np.not_equal(key[1:], key[:-1], out=is_first[1:])
+    indptr = np.append(np.flatnonzero(is_first), len(key)).astype(np.int64)
+    window, code = (part.astype(np.int32) for part in np.divmod(key[is_first], max(len(names), 1)))
+    del key, is_first
     silent = np.ones(query.n_windows, dtype=bool)
     silent[window] = False
-    key = (window.astype(np.int64) * max(len(names), 1) + code) * query.n_spans + span
-    order = np.argsort(key, kind="stable")
-    del key
-    window, code, span, count = window[order], code[order], span[order], count[order]
-    is_first = np.ones(len(window), dtype=bool)
-    is_first[1:] = (np.diff(window) != 0) | (np.diff(code) != 0)
-    indptr = np.append(np.flatnonzero(is_first), len(window)).astype(np.int64)
-    window, code = window[is_first], code[is_first]
-    totals = np.add.reduceat(count, indptr[:-1]) if len(window) else np.empty(0, dtype=np.int64)
+    totals = np.add.reduceat(count, indptr[:-1], dtype=np.int64) if len(window) else np.empty(0, dtype=np.int64)
     kept, left_out = _kept(window, totals, query)
-    entries = np.repeat(kept, np.diff(indptr))
-    sizes = np.diff(indptr)[kept]
-    count = count[entries]
+    if not kept.all():
+        entries = np.repeat(kept, np.diff(indptr))
+        span, count, window, code = span[entries], count[entries], window[kept], code[kept]
+        indptr = np.append(0, np.cumsum(np.diff(indptr)[kept])).astype(np.int64)
     starts = [int(query.grid.start_of(index).timestamp()) for index in range(query.first, query.last + 1)]
     return Histograms(
         entity=query.entity,
         names=names,
         labels=query.labels,
         n_spans=query.n_spans,
-        window=window[kept],
-        code=code[kept],
-        indptr=np.append(0, np.cumsum(sizes)).astype(np.int64),
-        span=span[entries],
-        count=count.astype(np.int32) if count.max(initial=0) < 2**31 else count,
+        window=window,
+        code=code,
+        indptr=indptr,
+        span=span,
+        count=count,
         starts=np.array(starts, dtype=np.int64),
         silent=silent,
-        peers=_in_rows(peers, window[kept], names[code[kept]]) if query.peers else None,
+        peers=_in_rows(peers, window, names[code]) if query.peers else None,
         left_out=left_out,
         general=general,
     )
 
 
-def _read(batches: Iterator[Any]) -> tuple[Any, Any, Any, Any, Ints]:
-    """Sorted names, and for every entry its window, the place of its name, span and count."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _sorted(batches: Iterator[Any], query: HistogramQuery) -> tuple[Any, Ints, Any]:
+    """Sorted names; one ascending key an entry, (window x n_names + place of the name) x n_spans + span; counts.
 
-    dictionaries, windows, spans, counts = [], [], [], []
+    There may be 10^8 entries: what has been used is let go at once.
+    """
+    read = EntriesRead()
     for batch in batches:
-        dictionaries.append(batch["b_entity"].cast(pa.string()).dictionary_encode())
-        windows.append(batch["w"].to_numpy(zero_copy_only=False).astype(np.int32))
-        spans.append(batch["span"].to_numpy(zero_copy_only=False).astype(np.int16))
-        counts.append(batch["n"].to_numpy(zero_copy_only=False).astype(np.int64))
-    if not dictionaries:
-        empty = [np.empty(0, dtype=dtype) for dtype in (np.int32, np.int32, np.int16, np.int64)]
-        return np.empty(0, dtype=object), *empty  # type: ignore[return-value]
-    encoded = pa.chunked_array(dictionaries).unify_dictionaries()
-    distinct = encoded.chunk(0).dictionary
-    order = pc.array_sort_indices(distinct).to_numpy()  # by bytes
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    code = place[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
-    names = distinct.take(pa.array(order)).to_numpy(zero_copy_only=False).astype(object)
-    return names, np.concatenate(windows), code, np.concatenate(spans), np.concatenate(counts)
+        cell = batch["w"].to_numpy(zero_copy_only=False).astype(np.int64) * query.n_spans
+        cell += batch["span"].to_numpy(zero_copy_only=False)
+        read.add(batch["b_entity"], cell, batch["n"].to_numpy(zero_copy_only=False))
+    names, place = read.names()
+    key, count = np.empty(len(read), dtype=np.int64), np.empty(len(read), dtype=read.count_type)
+    end = len(read)
+    for code, cell, counted in read.pieces():
+        rows = slice(end - len(code), end)
+        window, span = np.divmod(cell, query.n_spans)
+        key[rows] = (window.astype(np.int64) * len(names) + place[code]) * query.n_spans + span
+        count[rows] = counted
+        end = rows.start
+    return names, *_in_order(key, count)
+
+
+def _in_order(key: Ints, count: Any) -> tuple[Ints, Any]:
+    """Both by ascending key, of which none occurs twice; `key` is changed."""
+    base = int(count.max(initial=0)) + 1
+    if (int(key.max(initial=0)) + 1) * base >= 2**63:
+        order = np.argsort(key)
+        return key[order], count[order]
+    key *= base  # sorting one array takes no room and a fraction of the time
+    key += count
+    key.sort()
+    whole = key // base
+    key -= whole * base
+    return whole, key.astype(count.dtype)
 
 
 def _in_rows(peers: dict[tuple[int, str], str], window: Any, names: Any) -> Any:

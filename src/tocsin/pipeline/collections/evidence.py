@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,9 @@ BASIS = (
     "n_normal", "mode", "target_fpr", "level", "threshold", "alpha", "holidays", "min_records", "max_entities",
 )  # fmt: skip
 """The settings that evidence depends on."""
+
+PART_BYTES = 1 << 27
+"""Size of the fine counts of the entities that are learned at a time."""
 
 Answer = tuple[int, str, bool]
 """Start of the window in epoch seconds, the entity, and whether the collection is anomalous."""
@@ -89,15 +92,12 @@ class Evidence:
         rows = slice(0, histograms.rows_of(n_windows - 1).stop)
         if rows.stop:
             made._admit(histograms, rows, origin)
-            spans = np.zeros((len(made.names), n_windows, histograms.n_spans), dtype=np.int64)
-            for window in range(n_windows):
-                spans[:, window] = histograms.spans_of(window, made.places(histograms, window), len(made.names))
-            counts, fine = _split(histograms, spans)
-            periods = pd.DatetimeIndex([histograms.window_at(w).start for w in range(n_windows)])
             mine = [answer for answer in answers if answer[0] < histograms.starts[n_windows]]
-            made.detector = made._new_detector()
             anomalous = made._anomalous(histograms, mine)[:, :n_windows]
-            made.detector.fit(counts, periods, fine=fine, anomalous=anomalous, groups=made._given_groups())
+            periods = pd.DatetimeIndex([histograms.window_at(w).start for w in range(n_windows)])
+            made.detector = made._new_detector()
+            parts = _parts(histograms, len(made.names), n_windows, anomalous)
+            made.detector.fit_parts(parts, periods, groups=made._given_groups())
         made.apply(answers, histograms.starts[n_windows])
         return made
 
@@ -111,7 +111,7 @@ class Evidence:
         if self.window % self._monitor.n_history == 0:
             self._forget()
 
-    def collections(self, histograms: Histograms, position: int) -> tuple[Ints | None, Ints | None]:
+    def collections(self, histograms: Histograms, position: int) -> tuple[Ints | None, Any]:
         """Counts of bins and of finer spans, one row an entity that is known; None: nobody has any."""
         rows = histograms.rows_of(position)
         if rows.start == rows.stop:
@@ -119,8 +119,7 @@ class Evidence:
         self._admit(histograms, rows, self.window)
         if self.detector is None:
             self._begin(histograms)
-        spans = histograms.spans_of(position, self.places(histograms, position), len(self.names))
-        return _split(histograms, spans)
+        return _split(histograms, histograms.spans_of(rows, self.places(histograms, position), len(self.names)))
 
     def places(self, histograms: Histograms, position: int) -> Ints:
         """The detector's row of each entity with records in a window."""
@@ -161,7 +160,7 @@ class Evidence:
         if len(stays) == len(self.names):
             return
         self.names, self._last_seen, self._group = self.names[stays], self._last_seen[stays], self._group[stays]
-        state, self.detector = self.detector.get_state(), None
+        state, self.detector = self.detector.get_state(copy=False), None
         if len(stays):
             self.detector = self._new_detector()
             self.detector.set_state({"arrays": rows_of_arrays(state["arrays"], stays), "meta": state["meta"]})
@@ -218,7 +217,8 @@ class Evidence:
 
     def kept(self) -> Kept:
         """A copy for the store, in shards of entities."""
-        state = self.detector.get_state() if self.detector is not None else {"arrays": {}, "meta": {}}
+        empty: dict[str, Any] = {"arrays": {}, "meta": {}}
+        state = self.detector.get_state(copy=False) if self.detector is not None else empty
         meta = {
             "layout": LAYOUT,
             "settings": fitness(self._monitor),
@@ -262,10 +262,26 @@ class Evidence:
         return made
 
 
-def _split(histograms: Histograms, spans: Ints) -> tuple[Ints, Ints | None]:
+def _parts(histograms: Histograms, n_names: int, n_windows: int, anomalous: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """The first windows of all entities (whose rows are in the order of their codes), some entities at a time."""
+    codes = np.unique(histograms.code[: histograms.rows_of(n_windows - 1).stop])
+    size = max(PART_BYTES // (histograms.count.itemsize * n_windows * histograms.n_spans), 1)
+    for first in range(0, n_names, size):
+        mine = codes[first : first + size]
+        spans = np.zeros((len(mine), n_windows, histograms.n_spans), dtype=histograms.count.dtype)
+        for window in range(n_windows):
+            rows = histograms.rows_of(window)
+            low, high = np.searchsorted(histograms.code[rows], [mine[0], mine[-1] + 1]) + rows.start
+            places = np.searchsorted(mine, histograms.code[low:high])
+            spans[:, window] = histograms.spans_of(slice(low, high), places, len(mine))
+        counts, fine = _split(histograms, spans)
+        yield counts, fine, anomalous[first : first + size]
+
+
+def _split(histograms: Histograms, spans: Any) -> tuple[Ints, Any]:
     """Counts of bins, and of the finer spans where there are any."""
     if histograms.n_spans == histograms.n_bins:
-        return spans, None
+        return spans.astype(np.int64), None
     return histograms.rolled_up(spans), spans
 
 
