@@ -1,7 +1,7 @@
 """`python -m tocsin.warm`: compile the kernels now (and keep them) instead of in the first window that is judged.
 
-numba compiles a kernel when it is first called, and caches it beside the source or in the user's cache folder. All of
-the slices lens is some 25 CPU seconds; an installation that runs this spends them once.
+numba compiles a kernel when it is first called, and caches it beside the source or in the user's cache folder. All
+lenses are some 80 CPU seconds; an installation that runs this spends them once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ def warm() -> None:
     """Compile the kernels of every lens."""
     warm_slices()
     warm_tables()
+    warm_collections()
     warm_purchases()
 
 
@@ -29,6 +30,23 @@ def warm_tables() -> None:
     IsolationForest(n_trees=2).fit(table).anomaly_score(table)
     for mode in ("calibrated", "faithful"):
         ConOut(mode=mode, random_state=0).fit(table).explain(table[:1])
+
+
+def warm_collections() -> None:
+    """Judge one day of a few sellers in both modes, with and without the finer spans of the day."""
+    from tocsin.detectors.collections.detector import CollectionDetector
+    from tocsin.simulate import simulate_sellers
+
+    sellers = simulate_sellers(4, 20, alpha=0.3, evidence_days=14, random_state=0)
+    days = sellers.periods
+    for mode, level in (("calibrated", 1), ("faithful", "both")):
+        for fine in (sellers.fine.astype("int64"), sellers.fine, None):
+            detector = CollectionDetector(mode=mode, level=1 if fine is None else level)
+            past, now = (None, None) if fine is None else (fine[:, :-1], fine[:, -1])
+            detector.fit(sellers.counts[:, :-1], days[:-1], fine=past, anomalous=sellers.farmed[:, :-1])
+            for entities in ([0], [0, 1]):  # rows of one entity are contiguous
+                detector.explain(sellers.counts[:, -1], days[-1], fine=now, entities=entities)
+            detector.update(sellers.counts[:, -1], days[-1], fine=now)
 
 
 def warm_purchases() -> None:
