@@ -335,3 +335,40 @@ def test_answers_in_any_order_keep_the_evidence_sound(data):
     arrays = state(detector)
     for name in ("volume", "weight", "records", "held_residual", "held_score", "jump"):
         assert np.isfinite(arrays[name]).all(), name
+
+
+def test_a_shape_that_changed_for_good_becomes_usual_after_ten_days_and_not_before():
+    """As long as the held ring is; a shop with other opening hours."""
+    fine = honest(35, 60, 60, 500)
+    fine[:10, 35:] = np.roll(fine[:10, 35:], 96, axis=2)
+    result = watched(CollectionDetector(), fine, days(60), FIRST)
+    rates = result[result["entity"] < 10].groupby("day")["flagged"].mean()
+    assert (rates.loc[35:44] >= 0.9).all()
+    assert (rates.loc[48:] <= 0.1).all()
+
+
+def test_low_volumes_that_are_held_do_not_make_a_level():
+    """Five half days with odd hours: what was usual before is usual after them."""
+    fine = honest(36, 60, 50, 500)
+    fine[:10, 35:41] = 0
+    fine[:10, 35:41, 96:120] = np.random.default_rng(36).poisson(3, (10, 6, 24))
+    before = watched(CollectionDetector(), honest(36, 60, 50, 500), days(50), FIRST)
+    detector = CollectionDetector()
+    after = watched(detector, fine, days(50), FIRST)
+    assert (state(detector)["jump_when"][:10] == 0).all()  # no level was left
+    later = (after["entity"] < 10) & (after["day"] >= 41)
+    assert after[later]["flagged"].sum() <= before[later]["flagged"].sum() + 1
+    assert after[later]["p_volume"].median() == pytest.approx(before[later]["p_volume"].median(), abs=0.1)
+
+
+@pytest.mark.parametrize("freq", ["D", "h"])
+def test_what_is_known_of_a_day_does_not_depend_on_how_its_start_is_written(freq):
+    counts = np.random.default_rng(37).poisson(20, (5, 33, 24))
+    aware = pd.date_range("2026-06-01", periods=33, freq=freq, tz="UTC")
+    written = [aware, aware.tz_convert("Asia/Tokyo"), aware.tz_localize(None), [str(moment) for moment in aware]]
+    tables = []
+    for periods in written:
+        detector = CollectionDetector(timezone="Europe/Berlin").fit(counts[:, :30], periods[:30])
+        tables.append([detector.update(counts[:, day], periods[day]) for day in range(30, 33)][-1])
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0], check_exact=True)

@@ -116,6 +116,9 @@ def test_a_day_without_records_is_closed_and_leaves_no_trace():
     table = whole(detector.update(np.zeros((6, 24), int), days(31)[-1]))
     assert (table["status"] == "closed").all()
     assert table["divergence"].isna().all()
+    why = detector.explanation(np.zeros((6, 24), int), days(32)[-1], entities=[0, 1])
+    assert not why.terms.any()
+    assert not why.expected.any()
     after = detector.get_state()["arrays"]
     for name in before:
         assert name.startswith("all_") or np.array_equal(before[name], after[name], equal_nan=True), name

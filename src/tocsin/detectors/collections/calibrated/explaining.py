@@ -46,7 +46,8 @@ def _signed_terms(p: Floats, q: Floats) -> Floats:
     middle = 0.5 * (p + q)
     terms = np.maximum(0.5 * (special.rel_entr(p, middle) + special.rel_entr(q, middle)), 0.0)
     whole = terms.sum(axis=1, keepdims=True)
-    signed: Floats = np.sign(p - q) * np.divide(terms, whole, out=np.zeros_like(terms), where=whole > 1e-300)
+    has_terms = (whole > 1e-300) & p.any(axis=1, keepdims=True)  # a closed period has no divergence
+    signed: Floats = np.sign(p - q) * np.divide(terms, whole, out=np.zeros_like(terms), where=has_terms)
     return signed
 
 
