@@ -117,8 +117,9 @@ def _moved_bins(histogram: Mapping[str, Any]) -> Iterator[str]:
         if not term:
             break
         word = "more" if term > 0 else "fewer"
-        usual = f"{format_number(expected)} usual, {format_interval(lower, upper)}"
-        yield f"bin       {label}: {format_number(observed)} records, {word}; {usual}; {format_ratio(abs(term))} of it"
+        usual = f"{format_number(expected)} usual of as many, {format_interval(lower, upper)}"
+        share = f"{format_ratio(abs(term))} of the divergence"
+        yield f"bin       {label}: {format_number(observed)} records, {word}; {usual}; {share}"
 
 
 def _number(value: object) -> float:
