@@ -66,7 +66,7 @@ class Histograms:
 
     def rows_of(self, window: int) -> slice:
         """The rows of a window."""
-        first, last = np.searchsorted(self.window, [window, window + 1])
+        first, last = np.searchsorted(self.window, np.array([window, window + 1], dtype=np.int32))
         return slice(int(first), int(last))
 
     def names_of(self, window: int) -> npt.NDArray[np.object_]:

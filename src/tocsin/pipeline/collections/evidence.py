@@ -268,10 +268,11 @@ def _parts(histograms: Histograms, n_names: int, n_windows: int, anomalous: Any)
     size = max(PART_BYTES // (histograms.count.itemsize * n_windows * histograms.n_spans), 1)
     for first in range(0, n_names, size):
         mine = codes[first : first + size]
+        ends = np.array([mine[0], mine[-1] + 1], dtype=codes.dtype)
         spans = np.zeros((len(mine), n_windows, histograms.n_spans), dtype=histograms.count.dtype)
         for window in range(n_windows):
             rows = histograms.rows_of(window)
-            low, high = np.searchsorted(histograms.code[rows], [mine[0], mine[-1] + 1]) + rows.start
+            low, high = np.searchsorted(histograms.code[rows], ends) + rows.start
             places = np.searchsorted(mine, histograms.code[low:high])
             spans[:, window] = histograms.spans_of(slice(low, high), places, len(mine))
         counts, fine = _split(histograms, spans)
