@@ -315,7 +315,7 @@ def test_sizes_with_which_nothing_could_be_learned_are_refused(wrong):
         CollectionDetector(**wrong).fit(np.ones((2, 40, 3), int), days(40))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.data())
 def test_answers_in_any_order_keep_the_evidence_sound(data):
     """Collections are in one place each, whatever people say in between."""

@@ -10,7 +10,7 @@ from tests.detectors.honest_sellers import days, honest, hours
 from tocsin import CollectionDetector
 from tocsin.errors import InputError
 
-FIRST, N_DAYS = 30, 42
+FIRST, N_DAYS = 30, 40
 HUGE = 10**13
 
 
@@ -155,7 +155,7 @@ def test_finer_spans_may_be_missing_on_some_days():
     assert np.mean(flags) <= 0.02
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.data())
 def test_streams_of_anything(data):
     """Entities of all sizes, closed, empty, full, in any order."""
@@ -213,7 +213,7 @@ def test_periods_of_other_ages_are_refused(start):
 def test_periods_far_away(start):
     counts = np.random.default_rng(48).poisson(20, (3, N_DAYS, 6))
     periods = pd.date_range(start, periods=N_DAYS, unit="s", tz="UTC")
-    for timezone in ("UTC", "America/New_York", "Pacific/Kiritimati"):
+    for timezone in ("America/New_York", "Pacific/Kiritimati"):
         detector, result = stream(counts, periods, timezone=timezone)
         assert (result["status"] == "tested").all()
     assert detector.feedback(0, periods[-1], True)
@@ -238,22 +238,22 @@ def test_a_hundred_thousand_entities_at_once():
     """And the state is some 3.4 KB each, with 30 collections of 24 bins remembered."""
     n, random = 100_000, np.random.default_rng(50)
     shape = random.multinomial(60, np.full(24, 1 / 24), 1_000)
-    counts = np.broadcast_to(np.tile(shape, (100, 1))[:, None], (n, 8, 24))
-    detector = CollectionDetector(n_normal=8).fit(counts, days(8))
+    counts = np.broadcast_to(np.tile(shape, (100, 1))[:, None], (n, 7, 24))
+    detector = CollectionDetector(n_normal=7).fit(counts, days(7))
     now = counts[:, 0].copy()
     now[::1_000, 7] += 60
-    table = detector.update(now, days(9)[-1])
+    table = detector.update(now, days(8)[-1])
     assert len(table) == n
     assert (table["status"] == "tested").all()
     assert table["flagged"].iloc[::1_000].all()
     assert table["flagged"].sum() == 100
-    few = CollectionDetector().fit(counts[:50], days(8)).get_state()["arrays"]
+    few = CollectionDetector().fit(counts[:50], days(7)).get_state()["arrays"]
     assert sum(array.nbytes for name, array in few.items() if not name.startswith("all_")) / 50 <= 3_600
 
 
 def test_thousands_of_groups_of_three():
-    counts = np.random.default_rng(51).poisson(3, (12_000, 15, 4))
-    groups = np.arange(12_000) // 3
+    counts = np.random.default_rng(51).poisson(3, (6_000, 15, 4))
+    groups = np.arange(6_000) // 3
     detector = CollectionDetector(n_normal=14).fit(counts[:, :14], days(14), groups=groups)
     table = whole(detector.update(counts[:, 14], days(15)[-1]))
     assert table["flagged"].mean() <= 0.012

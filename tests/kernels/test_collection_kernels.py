@@ -27,7 +27,7 @@ COUNT = st.integers(0, 30) | st.integers(0, 10**13)
 SEED = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(st.floats(-1e300, 1e300) | st.sampled_from([0.0, 1.0, -0.0, 5e-324]), min_size=1, max_size=200))
 def test_medians_of_short_and_of_long_arrays(values):
     array = np.array([*values, 7.0])  # what lies behind n does not count
@@ -41,7 +41,7 @@ def test_medians_with_many_ties(seed, n, n_values):
     assert median_in_place(values.copy(), n) == median(values.tolist())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.floats(-1e8, 1e8) | st.floats(-30, 30), st.sampled_from([1, 3, 5, 7, 21, 49]))
 def test_the_upper_tail_is_that_of_scipy(t, df):
     expected = float(stats.t.sf(t, df))
@@ -65,7 +65,7 @@ def test_tails_fall(t, df):
     assert (np.diff(tails) <= 1e-15).all()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(COUNT, min_size=1, max_size=300))
 def test_shares_are_whole_numbers_of_65535(row):
     found = quantise(np.array([row, [0] * len(row)]))
@@ -101,7 +101,7 @@ def evidence(seed, n, n_slots, n_bins, scale):
 SIZES = (SEED, st.integers(1, 12), st.integers(1, 30), st.sampled_from([1e-3, 1.0, 300.0, 1e12]))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(*SIZES, st.integers(-1, 12))
 def test_shapes_are_weighted_sums_and_references_are_shrunk(seed, n_slots, n_bins, scale, left_out):
     n, random = 3, np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def test_shapes_are_weighted_sums_and_references_are_shrunk(seed, n_slots, n_bin
     assert found[:, 2] == pytest.approx(peers[1])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEED, st.integers(0, 20), st.sampled_from([1e-12, 1e-9, 1e-4, 0.1]), st.sampled_from([0.0, 1e-10, 1e-3]))
 def test_spreads_are_of_cube_roots(seed, n_known, expected_size, pooled):
     n_slots, random = 20, np.random.default_rng(seed)
@@ -147,7 +147,7 @@ def test_spreads_are_of_cube_roots(seed, n_known, expected_size, pooled):
     assert (found[2] > 0).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     SEED, st.integers(0, 50), st.integers(0, 49), st.sampled_from([0.0, 0.1, 3.0]), st.sampled_from([-0.6, 5.0, 30.0])
 )
@@ -202,7 +202,7 @@ def test_without_two_records_in_a_block_there_is_no_index(spans):
     assert np.isnan(dispersion_index(np.array([spans]))).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(SEED, st.integers(0, 20), st.sampled_from([0.0, 1e-6, 0.02, 2.0]))
 def test_usual_dispersion_is_shrunk_to_that_of_all(seed, n_known, noise):
     random = np.random.default_rng(seed)
@@ -217,7 +217,7 @@ def test_usual_dispersion_is_shrunk_to_that_of_all(seed, n_known, noise):
         assert [part[i] for part in found] == pytest.approx(expected, rel=1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(*SIZES)
 def test_peers_are_means_in_which_no_giant_rules(seed, n_slots, n_bins, scale):
     n, n_groups = 7, 3
