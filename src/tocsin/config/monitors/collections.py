@@ -55,7 +55,7 @@ class CollectionMonitorSettings(MonitorSettings):
     """The period: whole days for the time of day; above an hour it follows the wall clock."""
     history: Duration = timedelta(days=60)
     """How far back a monitor reads that has no evidence yet, or whose evidence was taken back."""
-    n_normal: int = Field(default=30, ge=2, le=1000)
+    n_normal: int = Field(default=30, ge=7, le=1000)
     """So many normal collections of an entity are its evidence; the oldest leaves when a new one comes."""
     mode: Literal["calibrated", "faithful"] = "calibrated"
     """calibrated, or the paper's dynamic algorithm to the letter."""
