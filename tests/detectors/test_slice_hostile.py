@@ -210,3 +210,13 @@ def test_what_is_no_table_is_named(table):
     found = SliceDetector(kpi="clicks / views", dimensions=["app"])
     with pytest.raises(InputError, match="pandas, Polars or Arrow"):
         found.fit(table)
+
+
+def test_a_measure_that_sums_to_nothing_is_no_trouble() -> None:
+    """Returns cancel sales: the typical value of a slice is 0."""
+    from tocsin.detectors.slices import measures
+
+    values = np.ones((30, 5))
+    scale = np.where(np.arange(30) < 5, 0.0, 2.0)
+    factor = measures._common_factor(values, scale, np.zeros(30), np.zeros(30, dtype=np.int64))
+    assert factor.tolist() == [0.5] * 5 + [1.0]

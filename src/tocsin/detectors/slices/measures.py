@@ -68,13 +68,14 @@ def _inverse_trigamma(x: float) -> float:
 
 def _common_factor(values: Floats, scale: Floats, now: Floats, groups: Ints) -> Floats:
     """Median over the slices of value / typical value, per window and for the target; 1 where slices are few."""
-    ratios = np.column_stack([values, now]) / scale[:, None]
+    whole = np.column_stack([values, now])
     deepest = groups == groups[np.argmax(np.bincount(groups)[groups])]
-    chosen = ratios[deepest & (scale > 0)]
+    usable = deepest & (scale > 0)
+    chosen = whole[usable] / scale[usable, None]
+    factor = np.ones(whole.shape[1])
     if len(chosen) < 20:
-        return np.ones(ratios.shape[1])
+        return factor
     seen = np.isfinite(chosen).sum(axis=0)
-    factor = np.ones(ratios.shape[1])
     factor[seen >= 20] = np.nanmedian(chosen[:, seen >= 20], axis=0)
     return np.where(factor > 0.05, factor, 1.0)
 
