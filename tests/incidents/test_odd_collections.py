@@ -139,3 +139,8 @@ def test_whatever_the_numbers_and_names_are_something_is_said(
     assert sighting.headline
     assert "\n" not in sighting.headline
     assert anomaly.window.end - anomaly.window.start == timedelta(days=1)
+
+
+def test_a_share_of_next_to_nothing_is_said_in_words() -> None:
+    expected = [1e-9 if place == 19 else value for place, value in enumerate(ODD.expected)]
+    assert ", hardly any usual" in headline(replace(ODD, expected=expected))

@@ -31,6 +31,7 @@ TOLD_P = 0.05
 NEIGHBOUR_SHARE = 0.25
 """The peak reaches to the last bin whose share of the divergence is at least so much of the largest, over bins that
 have a surplus, too."""
+HARDLY_ANY = 1e-4
 SHAPE, VOLUME, DISPERSION = "shape", "volume", "dispersion"
 
 
@@ -179,7 +180,8 @@ def _shape(odd: OddCollection) -> str:
     total, usual = odd.n_records, float(sum(odd.expected))
     seen = sum(odd.observed[first : last + 1]) / total if total else math.nan
     expected = sum(odd.expected[first : last + 1]) / usual if usual > 0 else math.nan
-    return f"{format_ratio(seen)} of its records {_where(odd, first, last)}, {format_ratio(expected)} usual"
+    usually = "hardly any" if expected < HARDLY_ANY else format_ratio(expected)
+    return f"{format_ratio(seen)} of its records {_where(odd, first, last)}, {usually} usual"
 
 
 def _peak(terms: Sequence[float]) -> tuple[int, int]:

@@ -21,9 +21,9 @@ BANDS = (55, 173, 548, 1_732)
 FEWEST = 8
 """Entities in a band, for a figure of its own."""
 KINDS = {
-    "centralised": "a burst at one time",
-    "equalised": "copies of real records",
-    "independent": "fakes at the usual times",
+    "centralised": "A burst at one time",
+    "equalised": "Copies of real records",
+    "independent": "Fakes at the usual times",
 }
 
 
@@ -35,7 +35,7 @@ def sight_notes(
     fine: Ints | None,
     honest: Bools,
 ) -> tuple[str, ...]:
-    """A sentence, of a sample of the entities that were judged and not flagged; none where bins are no times."""
+    """A sentence a kind, of a sample of the entities that were judged and not flagged; none where bins are no times."""
     rows = np.flatnonzero(honest)
     if not monitor.is_time_of_day or not len(rows):
         return ()
@@ -43,26 +43,26 @@ def sight_notes(
     chosen = np.sort(chance.choice(rows, min(MOST_ENTITIES, len(rows)), replace=False))
     mine = evidence.detector.subset(chosen)
     found = sight(mine, counts[chosen], window.start, None if fine is None else fine[chosen])
-    parts = "; ".join(f"{KINDS[one.kind]}: {_least(one)}" for one in found)
     of = format_count(len(chosen), "entity", "entities")
-    return (f"Fakes, in times the honest records, that would be found in half of {of} now. {parts}.",)
+    return tuple(f"{KINDS[one.kind]} would be seen in half of {of} from {_least(one)}." for one in found)
 
 
 def _least(found: Sight) -> str:
-    """ "0.7 (under 55 records: 1.5; 55 to 172: 0.5)"."""
+    """ "0.7 fakes an honest record on (1.5 under 55 records, 0.5 from 55 to 172)"."""
     edges = (0, *BANDS, np.inf)
     bands = []
     for low, high in pairwise(edges):
         if ((found.records >= low) & (found.records < high)).sum() >= FEWEST:
             name = (
-                f"under {high:,.0f}"
+                f"under {high:,.0f} records"
                 if not low
-                else f"{low:,} or more"
+                else f"from {low:,} on"
                 if np.isinf(high)
-                else f"{low:,} to {high - 1:,}"
+                else f"from {low:,} to {high - 1:,}"
             )
-            bands.append(f"{name} records: {_magnitude(found, found.half(low, high))}")
-    return _magnitude(found, found.half()) + (f" ({'; '.join(bands)})" if len(bands) > 1 else "")
+            bands.append(f"{_magnitude(found, found.half(low, high))} {name}")
+    whole = f"{_magnitude(found, found.half())} fakes an honest record on"
+    return whole + (f" ({', '.join(bands)})" if len(bands) > 1 else "")
 
 
 def _magnitude(found: Sight, value: float) -> str:
