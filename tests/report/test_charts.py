@@ -184,3 +184,16 @@ def test_the_timeline_stacks_what_overlaps():
     assert [lane.name for lane in drawn.lanes] == ["a", "b"]
     assert tops["one"] == tops["three"] < tops["two"] < tops["four"]
     assert draw_timeline([], "UTC") is None
+
+
+def test_what_follows_shares_a_row_and_the_severe_are_never_hidden():
+    def span(anchor, first, severity):
+        window = Window(START + first * HOUR, START + (first + 1) * HOUR)
+        return Span(anchor, "a", window, severity, anchor)
+
+    spans = [span("before", 0, "low"), *(span(f"low{n:02}", 1, "low") for n in range(20)), span("worst", 1, "high")]
+    drawn = draw_timeline(spans, "UTC")
+    bars = {bar[3].anchor: bar for bar in drawn.lanes[0].bars}
+    assert bars["before"][1] == bars["worst"][1] == min(bar[1] for bar in bars.values())
+    assert bars["before"][0] + bars["before"][2] < bars["worst"][0]
+    assert drawn.lanes[0].bars[-1][3].anchor == "worst", "on top of what lies in the same row"

@@ -12,8 +12,11 @@ from tocsin.report.charts import FULL
 
 __all__ = ["Lane", "Span", "Timeline", "draw_timeline"]
 
-_BAR, _BAR_GAP, _LANE_HEAD, _MAX_ROWS = 12.0, 3.0, 22.0, 6
+_BAR, _BAR_GAP, _LANE_HEAD, _MAX_ROWS = 12.0, 3.0, 22.0, 8
 _NARROWEST = 0.7
+_APART = 0.15
+"""Of the width: bars that follow one another in a row do not look like one."""
+_SEVERITIES = ("high", "medium")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,25 @@ def draw_timeline(spans: Sequence[Span], timezone: str) -> Timeline | None:
     for name in sorted({span.lane for span in spans}):
         rows: list[float] = []
         bars = []
-        for span in sorted((s for s in spans if s.lane == name), key=lambda s: (s.window.start, s.anchor)):
+        for span in sorted((s for s in spans if s.lane == name), key=_severe_first):
             left = x(span.window.start.timestamp())
             width = max(x(span.window.end.timestamp()) - left, _NARROWEST)
-            row = next((i for i, free in enumerate(rows) if free <= left), len(rows))
+            row = next((i for i, free in enumerate(rows) if free <= left + 1e-9), len(rows))
             row = min(row, _MAX_ROWS - 1)
-            rows[row : row + 1] = [left + width + 0.1]
-            bars.append((round(left, 2), top + _LANE_HEAD + row * (_BAR + _BAR_GAP), round(width, 2), span))
+            rows[row : row + 1] = [left + width]
+            shown = max(width - _APART, _NARROWEST)
+            bars.append((round(left, 2), top + _LANE_HEAD + row * (_BAR + _BAR_GAP), round(shown, 2), span))
+        bars.sort(key=lambda bar: -_rank(bar[3]))  # where there are more than rows, the severe ones lie on top
         height = _LANE_HEAD + len(rows) * (_BAR + _BAR_GAP) + 4
         lanes.append(Lane(name, top, height, tuple(bars)))
         top += height + 4
     ticks = tuple(Tick(round(x(t.value), 2), t.label, t.minor) for t in time_ticks(start, end, timezone))
     return Timeline(tuple(lanes), ticks, top + 24, top)
+
+
+def _severe_first(span: Span) -> tuple[datetime, int, str]:
+    return span.window.start, _rank(span), span.anchor
+
+
+def _rank(span: Span) -> int:
+    return _SEVERITIES.index(span.severity) if span.severity in _SEVERITIES else len(_SEVERITIES)
