@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from tocsin.detectors.collections.calibrated.evidence import Evidence
-from tocsin.detectors.collections.calibrated.judging import MEMORY, Judgement
+from tocsin.detectors.collections.calibrated.judging import Judgement
+from tocsin.detectors.collections.calibrated.volumes import MEMORY
 from tocsin.model import Floats, Ints
 
 __all__ = ["ADOPT_AFTER", "remember"]
@@ -43,7 +44,7 @@ def remember(evidence: Evidence, judged: Judgement) -> None:
     evidence.hold(np.flatnonzero(is_held), seen)
     evidence.jump_age[is_open] = np.minimum(evidence.jump_age[is_open] + 1, 2 * MEMORY)
     _fall_back(evidence, judged)
-    is_low = seen.residual < -LOW * judged.spread
+    is_low = seen.residual < -LOW * judged.volumes.spread
     runs = (
         (evidence.run_volume, is_open, is_held & ~odd["shape"] & ~odd["dispersion"]),
         # a low volume that is held is not among the volumes that a new level is made of

@@ -11,9 +11,11 @@ import numpy as np
 
 from tocsin.errors import InputError
 
-__all__ = ["Calendar", "is_daily", "minutes"]
+__all__ = ["ODD_DAY", "Calendar", "is_daily", "minutes"]
 
 SATURDAY, SUNDAY = 5, 6
+ODD_DAY = 0.03
+"""Chance that a day is like a day of another kind: holidays, bridge days, Saturdays that are worked."""
 FIRST, LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(6000, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -7,20 +7,20 @@ from datetime import date, datetime
 from typing import Any, Self
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
-from tocsin.detectors.collections.calibrated import judging
 from tocsin.detectors.collections.calibrated.admission import ADOPT_AFTER, remember
 from tocsin.detectors.collections.calibrated.calendar import Calendar, is_daily, minutes
 from tocsin.detectors.collections.calibrated.evidence import CONFIRMED, EMPTY, HELD, Evidence, Observed
 from tocsin.detectors.collections.calibrated.explaining import explained
-from tocsin.detectors.collections.calibrated.judging import SHARES, Judgement, Moment
+from tocsin.detectors.collections.calibrated.judging import MIN_OWN, SHARES, Judgement, Moment, judge
 from tocsin.detectors.collections.calibrated.peers import Peers
+from tocsin.detectors.collections.calibrated.shapes import expected_shares
 from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation, FineCounts, Part
 from tocsin.detectors.collections.faithful.thresholds import bayes_threshold
 from tocsin.errors import InputError
 from tocsin.kernels.collection_dispersion import dispersion_index
-from tocsin.kernels.collection_shapes import collect_shapes, quantise, reference_shapes
+from tocsin.kernels.collection_shapes import collect_shapes, quantise
 from tocsin.kernels.divergence import jsd_from_mean
 from tocsin.kernels.divergence_expectation import expected_jsd
 from tocsin.model import Ints
@@ -29,7 +29,7 @@ __all__ = ["CalibratedEngine"]
 
 ENOUGH_CONFIRMED = 10
 """Confirmed anomalies from which on their scores move the threshold."""
-SIZES = {"n_normal": (judging.MIN_OWN, 10_000), "n_anomalous": (ADOPT_AFTER, 10_000)}
+SIZES = {"n_normal": (MIN_OWN, 10_000), "n_anomalous": (ADOPT_AFTER, 10_000)}
 """With less evidence nothing would ever be tested, or a lasting change never be learned."""
 FREEDOM = 5.0
 """By how much at most the false-positive rate may then differ from its target."""
@@ -159,7 +159,7 @@ class CalibratedEngine:
     def _judged(
         self, counts: Counts, period: datetime, fine: FineCounts | None, common_factor: float | None = None
     ) -> Judgement:
-        return judging.judge(self._evidence, self._peers, counts, self._moment(period), fine, common_factor)
+        return judge(self._evidence, self._peers, counts, self._moment(period), fine, common_factor)
 
     def _unjudged(self, counts: Counts, period: datetime, fine: FineCounts | None) -> Observed:
         moment, unknown = self._moment(period), np.full(len(counts), np.nan)
@@ -176,10 +176,9 @@ class CalibratedEngine:
         sums, totals, n_own = collect_shapes(evidence.shares, evidence.weight, evidence.kind, -1)
         self._peers = peers = Peers.of_shapes(self._peers, sums, totals, evidence.group, n_own)
         for slot in range(self._n_normal):
-            others = reference_shapes(
-                *collect_shapes(evidence.shares, evidence.weight, evidence.kind, slot),
-                evidence.group, peers.shapes, peers.strength, judging.KIND_PULL,
-            )  # fmt: skip
+            others = expected_shares(
+                evidence, peers, *collect_shapes(evidence.shares, evidence.weight, evidence.kind, slot)
+            )
             kind = evidence.kind[:, slot].astype(np.int64)
             reference = others[kind, np.arange(self.n_entities)]
             divergence = jsd_from_mean(evidence.shares[:, slot].astype(np.float64), reference)
@@ -187,7 +186,7 @@ class CalibratedEngine:
             evidence.expected[:, slot] = expected_jsd(evidence.records[:, slot].astype(np.float64), reference)
         # what is usual among all is learned with each judgement: here that of a period without any records
         nobody = np.zeros((self.n_entities, evidence.shares.shape[2]), np.int64)
-        self._peers = judging.judge(evidence, peers, nobody, Moment(0, 0, 0), None).peers
+        self._peers = judge(evidence, peers, nobody, Moment(0, 0, 0), None).peers
 
     def _withdraw(self, entity: int, slot: int) -> None:
         """A collection of the evidence becomes a confirmed anomaly."""
@@ -203,19 +202,16 @@ class CalibratedEngine:
 
     def _scores(self, judged: Judgement) -> CollectionScores:
         p = judged.p_value
-        reach = stats.t.isf(self._target_fpr * SHARES["shape"], judging.SHAPE_DF)
-        own = judged.seen.expected + judged.bias
         tested = np.isfinite(p)
-        threshold = np.where(tested, own * (judged.centre + judged.shape_spread * reach) ** 3, np.nan)
         return CollectionScores(
             divergence=judged.seen.divergence,
             p_value=p,
-            threshold=np.minimum(threshold, np.log(2.0)),
+            threshold=np.where(tested, judged.shapes.threshold(self._target_fpr * SHARES["shape"]), np.nan),
             anomaly_score=np.where(tested, np.clip(1.0 - p, 0.0, np.nextafter(1.0, 0.0)), np.nan),
             flagged=tested & (np.where(tested, judged.seen.score, -np.inf) >= self._score_threshold()),
             status=judged.status,
             parts=judged.parts,
-            common_factor=judged.factor,
+            common_factor=judged.volumes.factor,
         )
 
     def _score_threshold(self) -> float:

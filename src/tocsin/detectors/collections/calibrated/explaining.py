@@ -22,12 +22,12 @@ N_NEAREST = 3
 def explained(evidence: Evidence, judged: Judgement, counts: Counts, entities: Ints) -> Explanation:
     """Of a judged period, for some entities."""
     chosen = counts[entities]
-    shares = judged.references[judged.seen.kind][entities]
+    shares = judged.shapes.shares[entities]
     records = judged.seen.records[entities]
     expected = records[:, None] * shares
     effective = 1.0 / np.maximum((shares * shares).sum(axis=1), 1e-12)
     # the bias is what a Dirichlet of this concentration adds to chance, (B - 1) / (8 concentration)
-    per_concentration = 8.0 * judged.bias[entities] / np.maximum(effective - 1.0, 1e-9)
+    per_concentration = 8.0 * judged.shapes.bias[entities] / np.maximum(effective - 1.0, 1e-9)
     variance = expected * (1.0 - shares) * (1.0 + np.maximum(records - 1.0, 0.0) * per_concentration)[:, None]
     reach = TWO_SIDED * np.sqrt(variance)
     return Explanation(
@@ -52,8 +52,8 @@ def _signed_terms(p: Floats, q: Floats) -> Floats:
 
 
 def _volume(judged: Judgement, entities: Ints) -> Floats:
-    middle = judged.expected_volume(judged.seen.phase)[entities]
-    spread = np.sqrt(judged.spread[entities] ** 2 + np.exp(-middle))
+    middle = judged.volumes.expected[entities]
+    spread = np.sqrt(judged.volumes.spread[entities] ** 2 + np.exp(-middle))
     low, high = np.exp(middle - TWO_SIDED * spread), np.exp(middle + TWO_SIDED * spread)
     part: Floats = np.column_stack([judged.seen.records[entities], np.exp(middle), low, high])
     part[~np.isfinite(middle)] = np.nan
@@ -61,8 +61,8 @@ def _volume(judged: Judgement, entities: Ints) -> Floats:
 
 
 def _dispersion(judged: Judgement, entities: Ints) -> Floats:
-    index, usual = judged.seen.index[entities], judged.usual_index[entities]
-    reach = TWO_SIDED * np.sqrt(judged.seen.index_variance * judged.index_excess)[entities]
+    index, usual = judged.seen.index[entities], judged.clumps.usual[entities]
+    reach = TWO_SIDED * judged.clumps.sd[entities]
     part: Floats = np.column_stack([index, usual, np.maximum(usual - reach, 0.0), usual + reach])
     part[~np.isfinite(index)] = np.nan
     return part
