@@ -140,6 +140,21 @@ def test_both_levels_flag_what_either_does():
     assert seen["both"].p_value == pytest.approx(1 - (1 - np.minimum(seen[1].p_value, seen[2].p_value)) ** 2)
 
 
+def test_each_level_learns_by_its_own_flags():
+    """Over a stream, both levels flag what either would by itself: neither calls the other's days its evidence."""
+    counts, fine, _ = sellers(11)
+    counts[1, 45], fine[1, 45] = 0, 0
+    anomalous = np.arange(26) >= 20
+    flags = {}
+    for level in (1, 2, "both"):
+        detector = CollectionDetector(mode="faithful", level=level, alpha=0.2)
+        detector.fit(split(counts)[0], DAYS[:26], fine=split(fine)[0], anomalous=anomalous)
+        updates = [detector.update(counts[:, day], DAYS[day], fine=fine[:, day]) for day in range(26, 60)]
+        flags[level] = np.array([result["flagged"] for result in updates])
+    assert np.array_equal(flags["both"], flags[1] | flags[2])
+    assert 0 < flags[1].sum() < flags["both"].sum()
+
+
 def test_a_farm_that_repeats_every_record_shows_on_the_second_level_alone():
     random = np.random.default_rng(6)
     fine = random.poisson(4.0, (30, 36, 288))
@@ -174,17 +189,17 @@ def test_feedback_moves_a_collection_and_alpha_follows_confirmed_ones_alone():
     fewer = engine.alpha
     assert fewer < 0.1  # 120 collections judged and none confirmed
     held = int(DAYS[45].timestamp())
-    place = engine._evidence.periods[1].tolist().index(held)
+    place = engine._evidence[0].periods[1].tolist().index(held)
     is_normal = place < 30
-    kept = engine._evidence.shares[0][1, :, place].copy()
+    kept = engine._evidence[0].shares[1, :, place].copy()
     assert detector.feedback(1, DAYS[45], anomalous=bool(is_normal))
-    moved = engine._evidence.periods[1].tolist().index(held)
+    moved = engine._evidence[0].periods[1].tolist().index(held)
     assert (moved < 30) != is_normal
-    assert np.array_equal(engine._evidence.shares[0][1, :, moved], kept)
+    assert np.array_equal(engine._evidence[0].shares[1, :, moved], kept)
     assert (engine.alpha > fewer) == is_normal
     assert not detector.feedback(1, "2020-01-01", anomalous=True)
     assert detector.feedback(1, DAYS[45], anomalous=bool(is_normal))  # told again, nothing moves
-    assert engine._evidence.periods[1].tolist().count(held) == 1
+    assert engine._evidence[0].periods[1].tolist().count(held) == 1
 
 
 def test_alpha_can_be_the_share_of_the_marks():

@@ -1,4 +1,4 @@
-"""Evidence sets of all entities: which collections are held as normal and as anomalous, and how they come and go.
+"""Evidence sets of all entities at one level: which collections are held as normal and as anomalous, and how they move.
 
 An entity has one row in every array. Of its n_normal + n_anomalous slots the first hold normal evidence; each set fills
 from its first slot on, then the newest collection takes the place of the oldest.
@@ -18,6 +18,7 @@ from tocsin.model import Bools, Codes, Floats, Ints
 
 __all__ = ["EvidenceSets"]
 
+ARRAYS = ("shares", "periods", "records", "filled", "heads")
 EMPTY = -1
 """Period of a slot without a collection."""
 
@@ -25,19 +26,17 @@ EMPTY = -1
 class EvidenceSets:
     """Rings of collections.
 
-    shares    : one array a level, float32 (n, n_bins, n_slots): distributions; an empty slot is all 0
+    shares    : float32 (n, n_bins, n_slots): distributions; an empty slot is all 0
     periods   : int64 (n, n_slots) epoch seconds of the collections' starts, -1 = empty
     records   : int64 (n, n_slots)
     filled    : int32 (n, 2) slots in use, normal and anomalous
     heads     : int32 (n, 2) the slot of each set that is written next, counted from its first
     """
 
-    def __init__(self, n_entities: int, bins: Sequence[int], n_normal: int, n_anomalous: int) -> None:
+    def __init__(self, n_entities: int, n_bins: int, n_normal: int, n_anomalous: int) -> None:
         n_slots = n_normal + n_anomalous
         self.n_normal = n_normal
-        self.shares: list[npt.NDArray[np.float32]] = [
-            np.zeros((n_entities, n_bins, n_slots), np.float32) for n_bins in bins
-        ]
+        self.shares: npt.NDArray[np.float32] = np.zeros((n_entities, n_bins, n_slots), np.float32)
         self.periods: Ints = np.full((n_entities, n_slots), EMPTY, np.int64)
         self.records: Counts = np.zeros((n_entities, n_slots), np.int64)
         self.filled: Codes = np.zeros((n_entities, 2), np.int32)
@@ -47,7 +46,7 @@ class EvidenceSets:
     def n_anomalous(self) -> int:
         return int(self.periods.shape[1]) - self.n_normal
 
-    def take(self, histograms: Sequence[Counts], taken: Bools, anomalous: Bools, seconds: int, records: Counts) -> None:
+    def take(self, histogram: Counts, taken: Bools, anomalous: Bools, seconds: int, records: Counts) -> None:
         """Take collections of one period, where `taken`, into the anomalous or the normal set, one an entity."""
         sizes = np.array([self.n_normal, self.n_anomalous])
         into = anomalous.astype(np.int64)
@@ -55,8 +54,7 @@ class EvidenceSets:
         rows = np.arange(len(taken))
         places = self.heads[rows, into]
         slots = places + into * self.n_normal
-        for shares, counts in zip(self.shares, histograms, strict=True):
-            admit(counts, taken, shares, slots)
+        admit(histogram, taken, self.shares, slots)
         rows, into, slots = rows[taken], into[taken], slots[taken]
         self.periods[rows, slots] = seconds
         self.records[rows, slots] = records[taken]
@@ -74,14 +72,14 @@ class EvidenceSets:
         if not len(found):
             return False
         slot = int(found[-1])
-        kept = [level[entity, :, slot].copy() for level in self.shares]
+        kept = self.shares[entity, :, slot].copy()
         records = int(self.records[entity, slot])
         self._rewrite(entity, other, [k for k in self._by_age(entity, other) if k != slot])
         self._insert(entity, place, kept, seconds, records)
         return True
 
     def _by_slot(self) -> tuple[npt.NDArray[Any], ...]:
-        return (*self.shares, self.periods, self.records)
+        return self.shares, self.periods, self.records
 
     def _by_age(self, entity: int, part: int) -> list[int]:
         """Slots of a set in use, by the time of their collections."""
@@ -101,7 +99,7 @@ class EvidenceSets:
         self.filled[entity, part] = len(slots)
         self.heads[entity, part] = len(slots) % max(size, 1)
 
-    def _insert(self, entity: int, part: int, kept: Sequence[Any], seconds: int, records: int) -> None:
+    def _insert(self, entity: int, part: int, kept: npt.NDArray[Any], seconds: int, records: int) -> None:
         """Put a collection in the place that its time gives it; a full set loses its oldest for it."""
         size = self.n_anomalous if part else self.n_normal
         if size == 0:
@@ -109,20 +107,20 @@ class EvidenceSets:
         order = self._by_age(entity, part)
         self._rewrite(entity, part, order[1:] if len(order) == size else order)
         slot = part * self.n_normal + int(self.filled[entity, part])
-        for array, value in zip(self._by_slot(), (*kept, seconds, records), strict=True):
+        for array, value in zip(self._by_slot(), (kept, seconds, records), strict=True):
             array[entity, ..., slot] = value
         self.filled[entity, part] += 1
         self._rewrite(entity, part, self._by_age(entity, part))
 
-    def mean(self, level: int, entities: Ints | slice = slice(None)) -> Floats:
+    def mean(self, entities: Ints | slice = slice(None)) -> Floats:
         """(n, n_bins) mean distribution of the normal evidence; all 0 where there is none."""
-        total = self.shares[level][entities, :, : self.n_normal].sum(axis=2, dtype=np.float64)
+        total = self.shares[entities, :, : self.n_normal].sum(axis=2, dtype=np.float64)
         return np.asarray(total / np.maximum(self.filled[entities, :1], 1))
 
     def grow(self, n_entities: int) -> None:
         """Append entities without evidence."""
         more = n_entities - len(self.periods)
-        self.shares = [np.pad(level, ((0, more), (0, 0), (0, 0))) for level in self.shares]
+        self.shares = np.pad(self.shares, ((0, more), (0, 0), (0, 0)))
         self.periods = np.pad(self.periods, ((0, more), (0, 0)), constant_values=EMPTY)
         self.records = np.pad(self.records, ((0, more), (0, 0)))
         self.filled, self.heads = (np.pad(array, ((0, more), (0, 0))) for array in (self.filled, self.heads))
@@ -136,12 +134,11 @@ class EvidenceSets:
         result = cls.__new__(cls)
         result.n_normal = n_normal
         own_sizes = [(part.n_normal, part.n_anomalous) for part in parts]
-        result.shares = []
-        for _ in range(len(parts[0].shares)):
-            pieces = [part.shares.pop(0) for part in parts]
-            result.shares.append(_in_slots(pieces, own_sizes, sizes, 0))
-        result.periods = _in_slots([part.periods for part in parts], own_sizes, sizes, EMPTY)
-        result.records = _in_slots([part.records for part in parts], own_sizes, sizes, 0)
+        for name, empty in (("shares", 0), ("periods", EMPTY), ("records", 0)):
+            pieces = [getattr(part, name) for part in parts]
+            for part in parts:
+                delattr(part, name)
+            setattr(result, name, _in_slots(pieces, own_sizes, sizes, empty))
         result.filled = np.concatenate([part.filled for part in parts])
         heads = [
             np.where(np.equal(own, sizes), part.heads, part.filled) for part, own in zip(parts, own_sizes, strict=True)
@@ -151,18 +148,15 @@ class EvidenceSets:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All arrays, by name."""
-        named: dict[str, npt.NDArray[Any]] = {f"shares_{k}": level for k, level in enumerate(self.shares)}
-        named.update(periods=self.periods, records=self.records, filled=self.filled, heads=self.heads)
-        return named
+        return {name: getattr(self, name) for name in ARRAYS}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any], n_normal: int) -> EvidenceSets:
-        """Evidence in these very arrays, which are changed in place."""
+    def from_arrays(cls, arrays: Mapping[str, Any], n_normal: int, suffix: str) -> EvidenceSets:
+        """Evidence in these very arrays, whose names end so; they are changed in place."""
         result = cls.__new__(cls)
         result.n_normal = n_normal
-        result.shares = [arrays[name] for name in sorted(arrays) if name.startswith("shares_")]
-        result.periods, result.records = arrays["periods"], arrays["records"]
-        result.filled, result.heads = arrays["filled"], arrays["heads"]
+        for name in ARRAYS:
+            setattr(result, name, arrays[f"{name}{suffix}"])
         return result
 
 

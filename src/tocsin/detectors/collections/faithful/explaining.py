@@ -45,8 +45,8 @@ def explain(counts: Counts, first_level: Counts, evidence: EvidenceSets, entitie
     records = counts.sum(axis=1).astype(np.float64)
     filled = evidence.filled[entities]
     known = (filled[:, 0] > 0) & (records > 0)
-    shares = evidence.shares[0][entities]
-    mean = evidence.mean(0, entities) if of_bins else np.zeros(counts.shape)
+    shares = evidence.shares[entities]
+    mean = evidence.mean(entities) if of_bins else np.zeros(counts.shape)
     expected = records[:, None] * mean
     spread = np.zeros_like(mean)
     if of_bins:
@@ -90,7 +90,7 @@ def _nearest(histogram: Counts, evidence: EvidenceSets, entities: Ints) -> Ints:
     result = np.full((len(entities), N_NEAREST), EMPTY, np.int64)
     if not len(entities) or not slots:
         return result
-    apart = [jensen_shannon(histogram, evidence.shares[0][entities, :, slot].astype(np.float64)) for slot in slots]
+    apart = [jensen_shannon(histogram, evidence.shares[entities, :, slot].astype(np.float64)) for slot in slots]
     periods = evidence.periods[entities, evidence.n_normal :]
     distance = np.where(periods == EMPTY, np.inf, np.nan_to_num(np.stack(apart, axis=1), nan=np.inf))
     order = np.argsort(distance, axis=1, kind="stable")[:, :N_NEAREST]

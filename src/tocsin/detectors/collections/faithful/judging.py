@@ -39,18 +39,17 @@ class LevelScores:
 
 
 def judge_level(
-    counts: Counts, evidence: EvidenceSets, level: int, settings: FaithfulSettings, alpha: float, records: Counts
+    counts: Counts, evidence: EvidenceSets, settings: FaithfulSettings, alpha: float, records: Counts
 ) -> LevelScores:
     """Judge one level's histograms, (n, n_bins), against its evidence.
 
     Parameters
     ----------
-    level : position among the evidence's levels
     records : (n,) records of the collections, which MGoF counts at both levels
     """
     if settings.algorithm == "mgof":
-        return _mgof(counts, evidence.mean(level), records, settings.target_fpr)
-    found = evidence_divergences(counts, evidence.shares[level], evidence.filled, evidence.n_normal)
+        return _mgof(counts, evidence.mean(), records, settings.target_fpr)
+    found = evidence_divergences(counts, evidence.shares, evidence.filled, evidence.n_normal)
     found /= math.log(settings.base)
     divergence, mean, spread, mean_anomalous, spread_anomalous = found.T
     threshold, least = _thresholds(mean, spread, mean_anomalous, spread_anomalous, evidence, settings, alpha)
