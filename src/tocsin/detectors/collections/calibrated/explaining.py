@@ -72,7 +72,9 @@ def _nearest(evidence: Evidence, judged: Judgement, entities: Ints) -> Ints:
     """When the most alike collections that are held were, epoch seconds; -1 = none."""
     past = evidence.held_shares[entities].astype(np.float64) / WHOLE
     now = judged.seen.shares[entities].astype(np.float64) / WHOLE
-    distance = np.column_stack([jsd_from_mean(past[:, slot], now) for slot in range(past.shape[1])])
+    distance = np.column_stack(
+        [jsd_from_mean(np.ascontiguousarray(past[:, slot]), now) for slot in range(past.shape[1])]
+    )
     is_other = (evidence.held_verdict[entities] != EMPTY) & (evidence.held_when[entities] != judged.seen.when)
     distance = np.where(is_other & np.isfinite(distance), distance, np.inf)
     order = np.argsort(distance, axis=1, kind="stable")[:, :N_NEAREST]
