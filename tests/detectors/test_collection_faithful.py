@@ -114,6 +114,16 @@ def test_mgof_is_the_chi_squared_test_without_empty_bins():
         assert result["flagged"][i] == (p_value <= 0.05)
 
 
+def test_mgof_counts_spans_on_the_second_level():
+    """N is what the histogram counts; were it the records, clean days would be flagged one and all."""
+    counts, fine, _ = sellers(3, n=40, volume=4_000)
+    clean = np.random.default_rng(0).poisson(fine[:, :1].repeat(31, axis=1))
+    detector = CollectionDetector(mode="faithful", algorithm="mgof", level=2, target_fpr=0.05)
+    detector.fit(counts[:, :30], DAYS[:30], fine=clean[:, :30])
+    assert detector.update(counts[:, 30], DAYS[30], fine=clean[:, 30])["flagged"].mean() < 0.2
+    assert detector.update(counts[:, 31], DAYS[31], fine=2 * clean[:, 30])["flagged"].mean() > 0.6
+
+
 def test_rules_without_anomalous_evidence():
     counts, _, _ = sellers(4, n=40, volume=3000)
     counts[:20, 30] = counts[:20, :30].sum(axis=1) // 30  # as like the mean as whole numbers can be

@@ -132,7 +132,7 @@ class FaithfulEngine:
         records = counts.sum(axis=1)
         alpha, levels = self.alpha, self.settings.levels
         found = [
-            judge_level(histogram, evidence, self.settings, alpha, records)
+            judge_level(histogram, evidence, self.settings, alpha)
             for histogram, evidence in zip(histograms, self._evidence, strict=True)
         ]
         known = np.isfinite(sum(level.divergence for level in found))
