@@ -12,7 +12,7 @@ from sklearn.base import clone
 from tests.reference import evidence_reference as literal
 from tocsin import CollectionDetector
 from tocsin.detectors.collections.binning import N_SUB_VOLUME_BINS, bin_width, bins_of, edges_of_width, sub_volume_step
-from tocsin.detectors.collections.faithful.thresholds import bayes_threshold, calculated_threshold
+from tocsin.detectors.collections.thresholds import bayes_threshold, calculated_threshold
 from tocsin.errors import InputError, NotEnoughData
 
 DAYS = pd.date_range("2026-01-01", periods=80, freq="D", tz="UTC")

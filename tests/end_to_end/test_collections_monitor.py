@@ -328,6 +328,26 @@ def test_weights_are_summed_and_peers_are_read(tmp_path: Path) -> None:
     assert incident.details["n_records"] == 2 * n
 
 
+@pytest.mark.parametrize("settings", ["", 'mode = "faithful"\nlevel = "both"', 'fine = "none"'])
+def test_absurd_weights_do_not_stop_the_monitor(tmp_path: Path, settings: str) -> None:
+    """Sums beyond what a bin may hold, from one day on: that entity is odd, the others are judged as ever."""
+    table = orders(n_days=18, n_sellers=6, volume=80).assign(n=1)
+    table.loc[(table["seller"] == ODD[:-1] + "1") & (table["ts"] >= START + FIRST * DAY), "n"] = 10**12 - 1
+    project = Shops(tmp_path)
+    project.write(table, CONFIG.replace("close_after", f'weight = "n"\n{settings}\nclose_after'))
+    runs = project.backfill(FIRST, FIRST + 2).monitors[0].runs
+    assert [(run.status, run.n_tested) for run in runs] == [(RunStatus.EVALUATED, 6)] * 2
+    if not settings:
+        assert len(of_seller(project, ODD[:-1] + "1")) == 1
+
+
+def test_rows_that_cannot_be_used_are_counted_though_the_window_is_silent(project: Shops, table: pd.DataFrame) -> None:
+    project.write(table.assign(n=-1), CONFIG.replace("close_after", 'weight = "n"\nclose_after'))
+    (run,) = project.backfill(FIRST, FIRST + 1).monitors[0].runs
+    assert run.status is RunStatus.SILENT
+    assert {left.reason for left in run.left_out} >= {"unusable weight"}
+
+
 HOSTILE = ["<script>alert(1)</script>", "'; DROP TABLE run; --", "two\nlines", "\u202egnp.exe", "", "x" * 5_000, "=1+1"]
 
 

@@ -36,6 +36,8 @@ __all__ = [
     "values_expression",
 ]
 
+MOST = 10**13
+"""Records of a bin: more than any entity has. Without a bound a few rows of absurd weight would stop the monitor."""
 DIGITS = 4
 """Edges of bins are told to so many digits."""
 
@@ -143,6 +145,8 @@ def gather_histograms(
 ) -> Histograms:
     """Read all batches; memory stays within about 30 bytes an entry while they are read and sorted, 6 afterwards."""
     names, key, count = _sorted(batches, query)
+    if count.dtype == np.int64:
+        np.minimum(count, MOST // (query.n_spans // len(query.labels)), out=count)
     row = key // query.n_spans
     key -= row * query.n_spans
     span = key.astype(np.int16)

@@ -88,7 +88,8 @@ class CollectionsLens:
         position, evidence, histograms = window - self._first, self._evidence, self._histograms
         if histograms.silent[position]:
             silence = describe_silence(self._monitor.name, self._monitor.source)
-            return self._with_states(Found(RunStatus.SILENT, sightings=(silence,)), position)
+            found = Found(RunStatus.SILENT, sightings=(silence,), left_out=histograms.general)
+            return self._with_states(found, position)
         counts, fine = evidence.collections(histograms, position)
         left_out = (*histograms.general, *histograms.left_out[position])
         if counts is None:

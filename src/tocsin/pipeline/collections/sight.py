@@ -16,6 +16,8 @@ __all__ = ["sight_notes"]
 
 MOST_ENTITIES = 200
 """A sample of so many tells the smallest magnitude well enough."""
+MOST_RECORDS, LARGEST = 1_000_000, 100_000
+"""Of the sample together, and of an entity in it: fakes are drawn one by one."""
 BANDS = (55, 173, 548, 1_732)
 """Records that part the small entities from the large: about 30, 100, 300, 1,000, 3,000 each."""
 FEWEST = 8
@@ -36,11 +38,13 @@ def sight_notes(
     honest: Bools,
 ) -> tuple[str, ...]:
     """A sentence a kind, of a sample of the entities that were judged and not flagged; none where bins are no times."""
-    rows = np.flatnonzero(honest)
+    records = counts.sum(axis=1)
+    rows = np.flatnonzero(honest & (records <= LARGEST))
     if not monitor.is_time_of_day or not len(rows):
         return ()
     chance = np.random.default_rng(int(window.start.timestamp()))
-    chosen = np.sort(chance.choice(rows, min(MOST_ENTITIES, len(rows)), replace=False))
+    chosen = chance.choice(rows, min(MOST_ENTITIES, len(rows)), replace=False)
+    chosen = np.sort(chosen[np.cumsum(records[chosen]) <= MOST_RECORDS])
     mine = evidence.detector.subset(chosen)
     found = sight(mine, counts[chosen], window.start, None if fine is None else fine[chosen])
     of = format_count(len(chosen), "entity", "entities")

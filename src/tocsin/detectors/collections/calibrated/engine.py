@@ -17,7 +17,7 @@ from tocsin.detectors.collections.calibrated.judging import MIN_OWN, SHARES, Jud
 from tocsin.detectors.collections.calibrated.peers import Peers
 from tocsin.detectors.collections.calibrated.shapes import expected_shares
 from tocsin.detectors.collections.engine import CollectionScores, Counts, Explanation, FineCounts, Part
-from tocsin.detectors.collections.faithful.thresholds import bayes_threshold
+from tocsin.detectors.collections.thresholds import bayes_threshold
 from tocsin.errors import InputError
 from tocsin.kernels.collection_dispersion import dispersion_index
 from tocsin.kernels.collection_shapes import collect_shapes, quantise

@@ -11,7 +11,7 @@ from scipy.special import chdtrc, chdtri, ndtri
 from tocsin.detectors.collections.engine import Counts
 from tocsin.detectors.collections.faithful.evidence import EvidenceSets
 from tocsin.detectors.collections.faithful.settings import FaithfulSettings
-from tocsin.detectors.collections.faithful.thresholds import (
+from tocsin.detectors.collections.thresholds import (
     bayes_threshold,
     calculated_threshold,
     one_sided_threshold,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
-from tocsin.detectors.collections.faithful.thresholds import CALCULATORS, RULES
+from tocsin.detectors.collections.thresholds import CALCULATORS, RULES
 from tocsin.errors import InputError, nearest
 
 __all__ = ["ALGORITHMS", "LEAST_NORMAL", "FaithfulSettings"]
