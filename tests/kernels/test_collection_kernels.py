@@ -20,7 +20,7 @@ from tocsin.kernels.collection_shapes import (
     spread_of_divergences,
 )
 from tocsin.kernels.collection_volumes import forecast_volumes, volume_tails
-from tocsin.kernels.medians import SHORT, median_in_place
+from tocsin.kernels.selection import SHORT, median_in_place
 from tocsin.kernels.student_t import t_upper_tail, t_upper_tails
 
 COUNT = st.integers(0, 30) | st.integers(0, 10**13)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from tocsin.kernels.selection import select_in_place
+
 __all__ = ["independent_means", "order_statistics", "shared_weights"]
 
 
@@ -36,29 +38,6 @@ def independent_means(values, n_bootstrap, seed):
     return means
 
 
-@njit(cache=True, nogil=True)
-def _select(values, low, high, k):
-    """Hoare's selection: afterwards values[k] is in its sorted place, smaller ones before, larger ones after."""
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            return
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def order_statistics(means, first, third):
     """Mean, population deviation, two quantiles (linear between order statistics) of each row; rows are reordered."""
@@ -79,7 +58,7 @@ def order_statistics(means, first, third):
         for column in range(2):
             place = (first if column == 0 else third) * (n - 1)
             k = int(place)
-            _select(row, begin, n - 1, k)
+            select_in_place(row, begin, n - 1, k)
             low, high = row[k], row[k]
             if k + 1 < n:
                 high = row[k + 1]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from tocsin.kernels.medians import median_in_place
+from tocsin.kernels.selection import median_in_place
 
 __all__ = ["WHOLE", "collect_shapes", "quantise", "reference_shapes", "spread_of_divergences"]
 

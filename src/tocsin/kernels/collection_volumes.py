@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from tocsin.kernels.medians import median_in_place
+from tocsin.kernels.selection import median_in_place
 from tocsin.kernels.student_t import t_upper_tail
 
 __all__ = ["N_PHASES", "forecast_volumes", "volume_tails"]

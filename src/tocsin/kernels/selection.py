@@ -1,10 +1,10 @@
-"""Median of a short array, many times a second."""
+"""Order statistics of short arrays, many times a second: the k-th smallest, the median."""
 
 from __future__ import annotations
 
 from numba import njit
 
-__all__ = ["median_in_place"]
+__all__ = ["median_in_place", "select_in_place"]
 
 SHORT = 64
 """Up to here ranks are counted: n^2 comparisons without a branch beat any selection, which guesses wrongly."""
@@ -31,9 +31,21 @@ def median_in_place(values, n):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _selected(values, n):
-    """Hoare's selection of the upper middle; of an even number the lower one is the largest of what lies before it."""
+    """By selection of the upper middle; of an even number the lower one is the largest of what lies before it."""
     middle = n // 2
-    low, high = 0, n - 1
+    select_in_place(values, 0, n - 1, middle)
+    upper = values[middle]
+    if n % 2:
+        return upper
+    lower = values[0]
+    for k in range(1, middle):
+        lower = max(lower, values[k])
+    return 0.5 * (lower + upper)
+
+
+@njit(cache=True, nogil=True)
+def select_in_place(values, low, high, k):
+    """Hoare's selection: afterwards values[k] is in its sorted place, smaller ones before, larger ones after."""
     while low < high:
         pivot = values[(low + high) // 2]
         i, j = low, high
@@ -43,21 +55,12 @@ def _selected(values, n):
             while values[j] > pivot:
                 j -= 1
             if i <= j:
-                held = values[i]
-                values[i] = values[j]
-                values[j] = held
+                values[i], values[j] = values[j], values[i]
                 i += 1
                 j -= 1
-        if middle <= j:
+        if k <= j:
             high = j
-        elif middle >= i:
+        elif k >= i:
             low = i
         else:
-            break
-    upper = values[middle]
-    if n % 2:
-        return upper
-    lower = values[0]
-    for k in range(1, middle):
-        lower = max(lower, values[k])
-    return 0.5 * (lower + upper)
+            return
