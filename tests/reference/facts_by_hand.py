@@ -35,7 +35,10 @@ def moment_of(value: Any, zone: str) -> datetime | None:
             value = datetime.fromisoformat(text.upper())
         except ValueError:
             return None
-    elif isinstance(value, datetime):
+        if not 1900 <= value.year < 2200:  # as it is written
+            return None
+        return (value if value.tzinfo else value.replace(tzinfo=local)).astimezone(UTC)
+    if isinstance(value, datetime):
         pass
     elif isinstance(value, date):
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - made aware below

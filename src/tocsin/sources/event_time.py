@@ -4,7 +4,8 @@ Kinds: time stamps with a zone, time stamps without one (read in the source's zo
 zone), texts in ISO 8601, and numbers of seconds, milliseconds or microseconds since 1970. A fraction of a second is cut
 off downwards, which never moves an event over a window's edge because windows begin at whole seconds.
 
-The result is NULL where the time is missing, cannot be read, or lies outside the years 1900 to 2199.
+The result is NULL where the time is missing, cannot be read, or lies outside the years 1900 to 2199
+(of a text: the year as it is written).
 """
 
 from __future__ import annotations
