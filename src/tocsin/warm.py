@@ -16,6 +16,7 @@ def warm() -> None:
     warm_slices()
     warm_tables()
     warm_collections()
+    warm_series()
     warm_purchases()
 
 
@@ -47,6 +48,39 @@ def warm_collections() -> None:
             for entities in ([0], [0, 1]):  # rows of one entity are contiguous
                 detector.explain(sellers.counts[:, -1], days[-1], fine=now, entities=entities)
             detector.update(sellers.counts[:, -1], days[-1], fine=now)
+
+
+def warm_series() -> None:
+    """Fit two short series, and score a few more points of them."""
+    import numpy as np
+
+    from tocsin.detectors.series import IID, HoltWinters, RandomCutForest, TailCalibration
+
+    values = np.random.default_rng(0).normal(100.0, 1.0, (2, 60))
+    for detector in (
+        IID(),
+        HoltWinters(season=12),
+        HoltWinters(season=12, seasonal="multiplicative"),
+        RandomCutForest(),
+    ):
+        detector.fit(values[:, :50]).update(values[:, 50:])
+    TailCalibration(2).fit(values[:, :50]).surprise(values[:, 50:])
+    warm_forecasts()
+
+
+def warm_forecasts() -> None:
+    """Forecast one point by a network that has learned nothing; that needs no torch."""
+    import numpy as np
+
+    from tocsin.detectors.series.deep_ar_tails import begin_tails, judge
+    from tocsin.kernels.lstm import forecast_lstm
+    from tocsin.kernels.running_scale import follow_scale
+
+    one = np.ones((1, 1))
+    follow_scale(one, *np.ones((4, 1)), 1.0, one.copy(), one.copy())
+    weights = (np.ones((2, 4)), np.ones(4), np.ones((3, 1)), np.ones(3), np.ones(2))
+    forecast_lstm(np.ones((1, 1, 1)), np.ones((1, 1, 2)), one.copy(), one.copy(), *weights, *np.ones((3, 1, 1)))
+    judge(one, one > 0.0, begin_tails(one, one > 0.0, None), None, 0.99)
 
 
 def warm_purchases() -> None:
