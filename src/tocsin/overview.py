@@ -7,16 +7,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from tocsin.config import CollectionMonitorSettings, ContextualMonitorSettings, MonitorSettings, Settings
 from tocsin.formatting import format_p, format_slice
 from tocsin.model import Anomaly, Incident, IncidentState, LeftOut, RunStatus
-from tocsin.report import FailedDelivery, FlaggedEntity, MonitorSummary, PlantedRow, Report, render_report
+from tocsin.pipeline.relevance import stored_types
+from tocsin.report import (
+    ChosenSighting,
+    FailedDelivery,
+    FlaggedEntity,
+    MonitorSummary,
+    PlantedRow,
+    Report,
+    render_report,
+)
 from tocsin.store import Store
 
 __all__ = ["write_report"]
 
 SPAN = timedelta(weeks=8)
 """The report looks back this far from the newest evaluated window."""
+MOST_CHOSEN, MOST_NAMED = 1_000, 5_000
+"""Sightings that answers changed, and those that say how kinds are named: the newest of a monitor."""
 
 
 def write_report(
@@ -43,12 +56,60 @@ def write_report(
             for letter in store.dead_letters()
         ),
         flagged=tuple(item for monitor in settings.monitor for item in _flagged(monitor, store, incidents)),
+        chosen=tuple(item for monitor in settings.monitor for item in _chosen(monitor, store, since, incidents)),
         next_step=next_step,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     unfinished.write_text(render_report(report), encoding="utf-8")
     unfinished.replace(output)
+
+
+def _chosen(
+    monitor: MonitorSettings, store: Store, since: datetime, incidents: Sequence[Incident]
+) -> Iterator[ChosenSighting]:
+    """What people's answers held back, and what they raised, the newest first."""
+    changed = store.items(monitor.name, since=since, limit=MOST_CHOSEN, changed=True)
+    if not changed:
+        return
+    kinds = _kinds(monitor, store, since)
+    told = {identity: incident.id for incident in incidents for identity in incident.anomaly_ids}
+    for item in reversed(changed):
+        raised = item.is_selected
+        held = "likelier not wanted than wanted" if item.relevance < 0 else "others were wanted more"
+        yield ChosenSighting(
+            monitor=monitor.name,
+            window=item.window,
+            headline=item.headline,
+            kind=kinds.get(item.id, ""),
+            reason="like what was called relevant" if raised else held,
+            is_raised=raised,
+            anomaly_id=item.anomaly_id,
+            incident_id=told.get(item.anomaly_id, "") if raised else "",
+        )
+
+
+def _kinds(monitor: MonitorSettings, store: Store, since: datetime) -> dict[str, str]:
+    """The names of the kinds of the newest items, by their ids: the kinds found last, or else found now."""
+    from tocsin.relevancy import embedding_names, embedding_schema, find_types, name_types
+
+    schema = embedding_schema(monitor.kind)
+    items = [item for item in store.items(monitor.name, since=since, limit=MOST_NAMED) if item.schema == schema]
+    if not items:
+        return {}
+    embeddings = [item.embedding for item in items]
+    types = stored_types(store, monitor.name)
+    if types is None or types.schema != schema:
+        types = find_types(embeddings, schema=schema)
+    places = types.assign(embeddings)
+    names = name_types(
+        np.array(embeddings),
+        embedding_names(schema),
+        places,
+        slices=[item.slice for item in items],
+        kpis=[item.kpi for item in items],
+    )
+    return {item.id: names[place] for item, place in zip(items, places.tolist(), strict=True)}
 
 
 def _flagged(monitor: MonitorSettings, store: Store, incidents: Sequence[Incident]) -> Iterator[FlaggedEntity]:

@@ -44,13 +44,23 @@ def why(store: Store, identity: str) -> list[str]:
     if isinstance(subject, Incident):
         lines = list(_incident(subject, store))
     else:
-        explain = {"slices": _anomaly, "collections": _collection}.get(subject.kind, _entity)
+        explain = {"slices": _anomaly, "collections": _collection, "series": _point}.get(subject.kind, _entity)
         lines = list(explain(subject))
+        lines += _relevance(subject, store)
     answers = store.feedback(subject_id=subject.id)
     lines += [
         f"answer: {item.verdict.value} by {item.author or 'somebody'} {item.comment}".rstrip() for item in answers
     ]
     return lines
+
+
+def _relevance(subject: Anomaly, store: Store) -> Iterator[str]:
+    """What people's answers made of the sighting that an anomaly leads."""
+    for item in store.items(subject.monitor, since=subject.window.start, until=subject.window.end):
+        if item.anomaly_id == subject.id and item.model_version:
+            became = "rang" if item.is_selected else "was held back"
+            beyond = f"{abs(item.excess):.2g} powers of ten {'beyond' if item.excess > 0 else 'below'} the threshold"
+            yield f"relevance {item.relevance:.3g} by people's answers (above 0: wanted); {beyond}; it {became}"
 
 
 def _anomaly(item: Anomaly) -> Iterator[str]:
@@ -68,6 +78,19 @@ def _anomaly(item: Anomaly) -> Iterator[str]:
         yield f"of total  {format_ratio(item.share_of_total)} of what was expected of all slices together"
     yield f"stake     {format_number(item.stake)}"
     yield from (f"{name:9} {_shown(value)}" for name, value in item.evidence.items() if name not in _USED)
+
+
+def _point(item: Anomaly) -> Iterator[str]:
+    yield f"anomaly {item.id} of {item.monitor}: {format_slice(item.slice)}"
+    yield f"window    {format_window(item.window)}"
+    unit = _unit(item)
+    yield f"KPI       {item.kpi} = {format_value(item.value, unit)}, {format_change(item.value, item.expected)}"
+    interval = format_interval(item.lower, item.upper, unit)
+    yield f"expected  {format_value(item.expected, unit)}, 99 % interval {interval}, by {item.evidence.get('detector')}"
+    surprise, threshold = (_number(item.evidence.get(name)) for name in ("surprise", "threshold"))
+    yield f"surprise  {format_number(surprise)} = -log10 p; from {format_number(threshold)} on it rings"
+    yield f"score     {item.score!r} = 1 - p"
+    yield f"stake     {format_number(item.stake)}"
 
 
 def _entity(item: Anomaly) -> Iterator[str]:

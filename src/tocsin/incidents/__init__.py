@@ -6,6 +6,7 @@ from tocsin.incidents.entities import Indicator, OddEntity, describe_entity, des
 from tocsin.incidents.evidence import indicators_of
 from tocsin.incidents.fold import Cause, find_causes
 from tocsin.incidents.lifecycle import Advance, advance
+from tocsin.incidents.series import OddPoint, describe_point
 
 __all__ = [
     "Advance",
@@ -13,6 +14,7 @@ __all__ = [
     "Indicator",
     "OddCollection",
     "OddEntity",
+    "OddPoint",
     "Part",
     "Sighting",
     "advance",
@@ -21,6 +23,7 @@ __all__ = [
     "describe_collection",
     "describe_entity",
     "describe_indicator",
+    "describe_point",
     "describe_silence",
     "find_causes",
     "indicators_of",

@@ -47,6 +47,9 @@ class Sighting:
     kpi: str = ""
     """What deviates, where that is not the monitor's one KPI."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    excess: float = math.nan
+    """How far it is beyond the detection threshold, in log10 of the tail probability; > 0: the detector reports it.
+    NaN: it always rings, whatever people said of others (a silent source)."""
 
 
 def describe_anomaly(

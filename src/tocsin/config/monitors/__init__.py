@@ -10,6 +10,7 @@ from pydantic import Discriminator, Tag
 from tocsin.config.monitors.base import MonitorSettings
 from tocsin.config.monitors.collections import CollectionMonitorSettings
 from tocsin.config.monitors.contextual import ContextualMonitorSettings
+from tocsin.config.monitors.series import SeriesMonitorSettings
 from tocsin.config.monitors.slices import SliceMonitorSettings
 from tocsin.errors import nearest
 
@@ -19,6 +20,7 @@ __all__ = [
     "CollectionMonitorSettings",
     "ContextualMonitorSettings",
     "MonitorSettings",
+    "SeriesMonitorSettings",
     "SliceMonitorSettings",
 ]
 
@@ -26,6 +28,7 @@ LENSES: Mapping[str, type[MonitorSettings]] = {
     "slices": SliceMonitorSettings,
     "contextual": ContextualMonitorSettings,
     "collections": CollectionMonitorSettings,
+    "series": SeriesMonitorSettings,
 }
 """The value of `kind` -> the settings of that lens."""
 
@@ -41,6 +44,7 @@ def _kind_of(value: object) -> str:
 AnyMonitor = Annotated[
     Annotated[SliceMonitorSettings, Tag("slices")]
     | Annotated[ContextualMonitorSettings, Tag("contextual")]
-    | Annotated[CollectionMonitorSettings, Tag("collections")],
+    | Annotated[CollectionMonitorSettings, Tag("collections")]
+    | Annotated[SeriesMonitorSettings, Tag("series")],
     Discriminator(_kind_of),
 ]

@@ -43,6 +43,9 @@ class MonitorSettings(Section):
     max_catch_up: int = Field(default=200, ge=1)
     """`run` evaluates at most this many windows that it has missed; the rest is counted and left to backfill."""
 
+    relevancy: bool = Field(default=True, exclude=True)  # changes no judgement, so that it is no part of its digest
+    """Whether answers change what rings of this monitor, see [relevancy]."""
+
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:

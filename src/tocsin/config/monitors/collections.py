@@ -135,6 +135,11 @@ class CollectionMonitorSettings(MonitorSettings):
         return int(self.fine.total_seconds()) if self.is_time_of_day and self.fine is not None else None
 
     @property
+    def tail(self) -> float:
+        """The p-value from which on a collection is flagged, where nothing else is known."""
+        return self.alpha if self.mode == "faithful" else self.target_fpr
+
+    @property
     def n_history(self) -> int:
         """How many windows the history holds."""
         return -(-self.history // self.window)
