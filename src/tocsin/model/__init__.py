@@ -19,6 +19,7 @@ from tocsin.model.facts import (
     SliceStatus,
 )
 from tocsin.model.histograms import Histograms
+from tocsin.model.items import Item, LabelledItem
 from tocsin.model.measures import Kpi, Measure
 from tocsin.model.records import (
     Alert,
@@ -53,7 +54,9 @@ __all__ = [
     "Incident",
     "IncidentState",
     "Ints",
+    "Item",
     "Kpi",
+    "LabelledItem",
     "LeftOut",
     "Measure",
     "Run",
