@@ -10,6 +10,8 @@ from tocsin.config import (
     ChannelSettings,
     CollectionMonitorSettings,
     ContextualMonitorSettings,
+    RelevancySettings,
+    SeriesMonitorSettings,
     SliceMonitorSettings,
     SourceSettings,
     StoreSettings,
@@ -155,8 +157,10 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
         SliceMonitorSettings,
         ContextualMonitorSettings,
         CollectionMonitorSettings,
+        SeriesMonitorSettings,
         AlertSettings,
         ChannelSettings,
+        RelevancySettings,
     ],
 )
 def test_every_key_is_documented_with_its_meaning(section: type[SliceMonitorSettings]) -> None:
@@ -166,3 +170,57 @@ def test_every_key_is_documented_with_its_meaning(section: type[SliceMonitorSett
         meaning = " ".join(field.description.split()).replace("|", "\\|")
         assert f"| `{name}` |" in text, name
         assert meaning in text, name
+
+
+SERIES = """
+[source.events]
+path = "events.parquet"
+time = "ts"
+[source.events.measures]
+orders = "count"
+[[monitor]]
+name = "orders"
+kind = "series"
+source = "events"
+kpi = "orders"
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "n_season", "n_history", "n_shift"),
+    [
+        ("", 24, 672, 1),
+        ('window = "15min"', 96, 2_688, 4),
+        ('window = "1min"', 1_440, 4_320, 60),
+        ('window = "1min"\nmax_series = 100', 1_440, 40_320, 60),
+        ('window = "6h"', 4, 112, 0),
+        ('window = "1d"', 7, 84, 0),
+        ('window = "7d"', None, 84, 0),
+        ('window = "7min"', None, 4_000, 0),
+        ('season = "none"\nhistory = "20h"', None, 20, 0),
+        ('season = "8h"', 8, 672, 0),
+    ],
+)
+def test_what_a_monitor_of_series_makes_of_its_window(
+    keys: str, n_season: int | None, n_history: int, n_shift: int
+) -> None:
+    monitor = parse_settings(SERIES + keys, base=Path()).monitor_named("orders")
+    assert isinstance(monitor, SeriesMonitorSettings)
+    assert (monitor.n_season, monitor.n_history, monitor.n_shift) == (n_season, n_history, n_shift)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('season = "90min"', "season must be a multiple of the window"),
+        ('season = "1h"', "2 windows or more"),
+        ('second_season = "36h"', "second_season must be a multiple of season"),
+        ('season = "none"\nsecond_season = "7d"', "second_season must be a multiple of season"),
+        ('history = "10h"', "at least 20 windows"),
+        ('dimensions = ["a", "a"]', "dimensions must differ"),
+        ("alerts_a_week = 0", "greater than 0"),
+        ('detector = "arima"', "holt_winters"),
+    ],
+)
+def test_a_monitor_of_series_that_cannot_be(keys: str, said: str) -> None:
+    assert said in error_of(SERIES + keys)

@@ -133,7 +133,7 @@ def test_retention_deletes_what_is_over_and_keeps_what_is_needed(store: Store) -
         store.record_attempt(row.id, row.claim, T0 + timedelta(days=9), error=None, next_at=None)
     counts = store.apply_retention(window(4).start)
     # windows 1 and 2 end before window 4 starts; window 3 ends when it starts
-    assert counts == {"run": 2, "anomaly": 2, "incident": 2, "attempt": 3, "outbox": 3}
+    assert counts == {"run": 2, "anomaly": 2, "item": 0, "incident": 2, "attempt": 3, "outbox": 3}
     assert [run.window for run in store.runs()] == [window(3), window(4), window(5)]
     assert {item.slice.items[0][1] for item in store.anomalies()} == {"open", "c3", "c4", "c5"}
     assert old_open in store.incidents()
@@ -157,7 +157,7 @@ def test_export_writes_every_table_with_all_rows(store: Store, tmp_path: Path) -
     tables = {path.stem: pq.read_table(path) for path in paths}
     assert {name: table.num_rows for name, table in tables.items()} == {
         "run": 3, "anomaly": 3, "incident": 3, "incident_anomaly": 3, "feedback": 1, "outbox": 6, "attempt": 0,
-        "lease": 0, "detector_state": 1,
+        "lease": 0, "detector_state": 1, "item": 0,
     }  # fmt: skip
     assert set(tables) == set(schema.metadata.tables)
     rows = tables["anomaly"].to_pylist()

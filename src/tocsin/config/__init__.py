@@ -9,9 +9,11 @@ from tocsin.config.monitors import (
     CollectionMonitorSettings,
     ContextualMonitorSettings,
     MonitorSettings,
+    SeriesMonitorSettings,
     SliceMonitorSettings,
 )
 from tocsin.config.places import AlertSettings, ChannelSettings, SourceSettings, StoreSettings
+from tocsin.config.relevancy import RelevancySettings
 
 __all__ = [
     "AlertSettings",
@@ -19,6 +21,8 @@ __all__ = [
     "CollectionMonitorSettings",
     "ContextualMonitorSettings",
     "MonitorSettings",
+    "RelevancySettings",
+    "SeriesMonitorSettings",
     "Settings",
     "SliceMonitorSettings",
     "SourceSettings",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from tocsin.config.fields import Section
 from tocsin.config.monitors import LENSES, AnyMonitor, MonitorSettings
 from tocsin.config.places import AlertSettings, ChannelSettings, SourceSettings, StoreSettings
+from tocsin.config.relevancy import RelevancySettings
 from tocsin.errors import ConfigError, InputError, nearest
 
 __all__ = ["Settings", "load_settings", "parse_settings", "utc_now"]
@@ -25,6 +26,7 @@ class Settings(Section):
     source: dict[str, SourceSettings] = Field(default_factory=dict)
     monitor: tuple[AnyMonitor, ...] = ()
     alerts: AlertSettings = AlertSettings()
+    relevancy: RelevancySettings = RelevancySettings()
     base: Path = Field(default=Path(), exclude=True)
     """The folder that relative paths start from; set by `load_settings`."""
 
@@ -73,7 +75,7 @@ def parse_settings(text: str, *, base: Path, name: str = "tocsin.toml") -> Setti
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name} is not valid TOML: {error}") from error
     if "base" in content:
-        raise ConfigError(f"{name}: unknown key base", allowed="store, source, monitor, alerts")
+        raise ConfigError(f"{name}: unknown key base", allowed="store, source, monitor, alerts, relevancy")
     try:
         return Settings.model_validate({**content, "base": base})
     except ValidationError as error:
@@ -111,6 +113,7 @@ def _valid_keys(location: tuple[Any, ...]) -> list[str]:
         "monitor": MonitorSettings,
         "alerts": AlertSettings,
         "channel": ChannelSettings,
+        "relevancy": RelevancySettings,
         **LENSES,
     }
     for part in location[:-1]:

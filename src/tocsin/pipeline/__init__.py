@@ -1,8 +1,8 @@
 """The order of things, and the only place that knows it.
 
-    source -> windows -> detector -> causes -> incidents -> store -> alerts
-                            ▲                                 │
-                            └──────────── feedback ───────────┘
+    source -> windows -> detector -> causes -> relevancy -> incidents -> store -> alerts
+                            ▲                      ▲                       │
+                            └──────────────────────┴────── feedback ───────┘
 
 What a monitor's kind decides, from the source to the sightings of a window, is its lens (`pipeline.lens`).
 Everything of one window is written in one transaction; a window whose facts, settings and answers are unchanged is not
@@ -22,11 +22,22 @@ from tocsin.errors import InputError
 from tocsin.model import Run
 from tocsin.pipeline.lens import lens_class
 from tocsin.pipeline.memory import Memory
+from tocsin.pipeline.questions import OpenQuestion, current_questions, open_questions
 from tocsin.pipeline.write import MonitorReport, WindowWriter
 from tocsin.sources import open_source
 from tocsin.store import Store
 
-__all__ = ["MonitorReport", "Progress", "RunReport", "backfill", "due_windows", "lens_class", "run"]
+__all__ = [
+    "MonitorReport",
+    "OpenQuestion",
+    "Progress",
+    "RunReport",
+    "backfill",
+    "current_questions",
+    "due_windows",
+    "lens_class",
+    "run",
+]
 
 Progress = Callable[[str, int, int], None]
 """Called with a task's name, how much is done, and how much there is."""
@@ -34,10 +45,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did: a report a monitor, and what became of the alerts (None: none were sent)."""
+    """What a run did: a report a monitor, what became of the alerts (None: none were sent), and what to ask people."""
 
     monitors: tuple[MonitorReport, ...]
     delivery: DeliveryReport | None = None
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 def run(
@@ -67,7 +79,7 @@ def run(
     """
     settings, now, chosen = _opened(config, now, monitors)
     with Store.open(settings.store.url, base=settings.base) as store:
-        reports = []
+        reports, judged = [], []
         for monitor in chosen:
             indices, n_skipped = due_windows(monitor, store.last_run(monitor.name), now)
             if settings.source[monitor.source].time is None:  # a table as it is now says nothing of the past
@@ -75,10 +87,12 @@ def run(
             writer = WindowWriter(settings, monitor, store, now, alerts=True, dry_run=dry_run)
             writer.report.n_skipped = n_skipped
             reports.append(_evaluate(settings, monitor, store, writer, indices, now, progress))
+            judged += [(writer.relevance, run) for run in writer.report.runs[-1:]]
         if dry_run:
             return RunReport(tuple(reports))
         store.apply_retention(now - settings.store.retention)
-        return RunReport(tuple(reports), _delivered(settings, store, now))
+        questions = open_questions(store, judged, settings.relevancy.ask)
+        return RunReport(tuple(reports), _delivered(settings, store, now), questions)
 
 
 def backfill(
@@ -147,7 +161,7 @@ def _evaluate(
     progress: Progress | None,
 ) -> MonitorReport:
     lens_of, place = lens_class(monitor), settings.source[monitor.source]
-    memory = Memory(store, monitor.name)
+    memory = Memory(store, monitor.name, writer.relevance.n_candidates)
     n_done = 0
     for chunk in _chunks(indices, lens_of.chunk_windows):
         with open_source(monitor.source, place, settings.base) as source:

@@ -26,6 +26,8 @@ class Found:
     n_parts, n_tested, n_flagged : how many slices or entities there were, could be judged, and were flagged
     states : what a lens that learns as time goes wants to find again, see `pipeline.memory`
     n_states : before how many of the newest windows it is kept
+    candidates, candidate_anomalies : sightings below the detection threshold that relevancy may raise, the strongest
+        first, at most `Memory.n_candidates`, and their anomalies, which are stored only if they are raised
     """
 
     status: RunStatus = RunStatus.EVALUATED
@@ -38,6 +40,8 @@ class Found:
     notes: tuple[str, ...] = ()
     states: tuple[Kept, ...] = ()
     n_states: int = 0
+    candidates: tuple[Sighting, ...] = ()
+    candidate_anomalies: tuple[Anomaly, ...] = ()
 
 
 class Lens(Protocol):
@@ -75,6 +79,7 @@ REGISTRY: Mapping[str, str] = MappingProxyType(
         "slices": "tocsin.pipeline.slices:SlicesLens",
         "contextual": "tocsin.pipeline.contextual:ContextualLens",
         "collections": "tocsin.pipeline.collections:CollectionsLens",
+        "series": "tocsin.pipeline.series:SeriesLens",
     }
 )
 """Kind of a monitor -> "module:class" of its lens."""

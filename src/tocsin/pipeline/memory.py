@@ -34,11 +34,19 @@ class Kept:
 
 
 class Memory:
-    """Of one monitor; `carried` is for what a lens hands to the next stretch of windows of the same run."""
+    """Of one monitor.
 
-    def __init__(self, store: Store, monitor: str) -> None:
+    Attributes
+    ----------
+    carried : what a lens hands to the next stretch of windows of the same run
+    n_candidates : how many sightings below the detection threshold a window may name for relevancy to raise; 0 while
+        nobody has said what is relevant
+    """
+
+    def __init__(self, store: Store, monitor: str, n_candidates: int = 0) -> None:
         self._store, self._monitor = store, monitor
         self.carried: Any = None
+        self.n_candidates = n_candidates
 
     def confirmed(self, since: datetime, until: datetime) -> list[tuple[Window, str]]:
         """Window and slice key of the anomalies in [since, until) that people have confirmed."""
@@ -51,6 +59,11 @@ class Memory:
     def kept(self, window: int) -> list[DetectorState]:
         """The shards of what was known before a window; none: nothing was kept."""
         return list(self._store.states(self._monitor, f"{PREFIX}{window:012}-").values())
+
+    def kept_windows(self) -> list[int]:
+        """The windows before which something was kept, in order."""
+        names = self._store.state_names(self._monitor, PREFIX)
+        return sorted({int(name.removeprefix(PREFIX).split("-")[0]) for name in names})
 
     def newest(self) -> DetectorState | None:
         """The first shard of what was known before the newest window."""

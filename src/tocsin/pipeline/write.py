@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,10 +10,12 @@ from datetime import datetime
 from tocsin.alerts import build_alert, route
 from tocsin.config import MonitorSettings, Settings
 from tocsin.incidents import advance
-from tocsin.model import Anomaly, Change, Incident, LeftOut, Run, RunStatus
+from tocsin.model import Alert, Anomaly, Change, Incident, Item, LeftOut, Run, RunStatus
 from tocsin.pipeline.lens import Found, Lens
 from tocsin.pipeline.memory import keep
-from tocsin.store import Store
+from tocsin.pipeline.relevance import Relevance
+from tocsin.pipeline.relevance_model import STATE
+from tocsin.store import Store, WindowTransaction
 
 __all__ = ["MonitorReport", "WindowWriter"]
 
@@ -24,6 +27,7 @@ class MonitorReport:
     n_skipped : due windows left to a backfill because more than `max_catch_up` were missed
     left_out  : what the source left out, the last time it was read
     noun      : what was judged, one and many
+    n_held, n_raised : sightings that were held back, and that rang below the detector's threshold, for people's answers
     """
 
     monitor: str
@@ -31,6 +35,8 @@ class MonitorReport:
     runs: list[Run] = field(default_factory=list)
     n_unchanged: int = 0
     n_skipped: int = 0
+    n_held: int = 0
+    n_raised: int = 0
     changes: list[tuple[Incident, Change]] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     left_out: tuple[LeftOut, ...] = ()
@@ -60,6 +66,8 @@ class WindowWriter:
     ) -> None:
         self._settings, self._monitor, self._store, self._now = settings, monitor, store, now
         self._alerts, self._dry_run = alerts, dry_run
+        self.relevance = Relevance(store, settings, monitor)
+        self._kept_model = ""
         self.report = MonitorReport(monitor.name, monitor.noun)
 
     def write(self, lens: Lens, index: int) -> None:
@@ -80,17 +88,19 @@ class WindowWriter:
             found.n_tested,
             found.n_flagged,
             found.left_out,
-            found.notes,
         )
-        self._commit(run, found)
+        self._commit(run, found, self.relevance.judge(found, window))
 
-    def _commit(self, run: Run, found: Found) -> None:
+    def _commit(self, run: Run, judged: Found, items: Sequence[Item]) -> None:
         monitor, window = self._monitor, run.window
         with suppress(_DryRun), self._store.window_transaction(monitor.name, window) as transaction:
             previous = transaction.previous
             if previous is not None and previous.facts_digest == run.facts_digest:
                 self.report.n_unchanged += 1  # another process was faster
                 return
+            chosen = self.relevance.settle(judged, items, previous, transaction.items())
+            found = chosen.found
+            run = replace(run, notes=found.notes)
             step = advance(
                 monitor.name,
                 monitor.subject,
@@ -107,23 +117,38 @@ class WindowWriter:
                 detail = "causes beyond the limit of new incidents a window; their anomalies are stored"
                 left_out = LeftOut("incident limit", step.n_left, "incidents", detail)
                 run = replace(run, left_out=(*run.left_out, left_out))
-            here = {anomaly.id: anomaly for anomaly in found.anomalies}
-            messages = [
-                build_alert(
-                    incident,
-                    change,
-                    [here[name] for name in incident.anomaly_ids if name in here],
-                    at=self._now,
-                    link=self._settings.alerts.link,
-                    channels=route(self._settings.alerts, incident),
-                )
-                for incident, change in (step.changes if self._alerts else ())
-            ]
-            transaction.write(run, found.anomalies, step.incidents, messages)
+            messages = self._messages(step.changes, found.anomalies)
+            transaction.write(run, found.anomalies, step.incidents, messages, chosen.items)
             if found.states:
                 keep(transaction, found.states, found.n_states, self._now)
+            self._keep_model(transaction)
             self.report.runs.append(run)
+            self.report.n_held += chosen.n_held
+            self.report.n_raised += chosen.n_raised
             self.report.changes += step.changes
             self.report.anomalies += found.anomalies
             if self._dry_run:
                 raise _DryRun
+
+    def _messages(self, changes: Sequence[tuple[Incident, Change]], anomalies: Sequence[Anomaly]) -> list[Alert]:
+        """What is to be announced."""
+        here = {anomaly.id: anomaly for anomaly in anomalies}
+        return [
+            build_alert(
+                incident,
+                change,
+                [here[name] for name in incident.anomaly_ids if name in here],
+                at=self._now,
+                link=self._settings.alerts.link,
+                channels=route(self._settings.alerts, incident),
+            )
+            for incident, change in (changes if self._alerts else ())
+        ]
+
+    def _keep_model(self, transaction: WindowTransaction) -> None:
+        """Keep what was chosen by, once for each model."""
+        wishes = self.relevance.wishes
+        if wishes is not None and wishes.version != self._kept_model:
+            layout, arrays, meta = wishes.state()
+            transaction.put_state(STATE, layout, arrays, meta, self._now)
+            self._kept_model = wishes.version

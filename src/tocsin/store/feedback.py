@@ -6,7 +6,7 @@ decides nothing. An answer about an anomaly goes before one about its incident.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,23 +14,32 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tocsin.errors import InputError
-from tocsin.model import Feedback, Incident, Verdict, Window
+from tocsin.model import Anomaly, Feedback, Incident, Item, Verdict, Window
 from tocsin.store import queries, schema
+from tocsin.store.items import find_item, items_of_subject
+from tocsin.store.labels import as_json
 from tocsin.store.records import feedback_from_row
 from tocsin.store.types import plain
 
 __all__ = ["add", "counting", "decided", "excluded", "undo"]
 
+TOLD = ("subject_id", "verdict", "at", "author", "comment")
+DECIDING = ("subject_kind", "subject_id", "verdict", "author")
+"""Of a hundred thousand answers no more is read than is needed."""
+
 
 def add(connection: Connection, feedback: Feedback) -> Feedback:
-    """Store an answer; its subject may be named by a unique prefix. Raises `InputError` for unknown subjects."""
-    subject = queries.find(connection, feedback.subject_id)
-    is_incident = isinstance(subject, Incident)
+    """Store an answer with the items it stands for; its subject may be named by a unique prefix.
+
+    Raises `InputError` for unknown subjects. An item that is below the threshold, which no anomaly or incident tells
+    of, may be answered by its own id.
+    """
+    subject = _subject(connection, feedback.subject_id)
     window = Window(subject.first.start, subject.last.end) if isinstance(subject, Incident) else subject.window
     connection.execute(
         sa.insert(schema.feedback).values(
             subject_id=subject.id,
-            subject_kind="incident" if is_incident else "anomaly",
+            subject_kind=type(subject).__name__.lower(),
             monitor=subject.monitor,
             window_start=window.start,
             window_end=window.end,
@@ -39,9 +48,20 @@ def add(connection: Connection, feedback: Feedback) -> Feedback:
             at=feedback.at,
             author=feedback.author,
             comment=feedback.comment,
+            items=as_json(items_of_subject(connection, subject)),
         )
     )
     return Feedback(subject.id, feedback.verdict, feedback.at, feedback.author, feedback.comment)
+
+
+def _subject(connection: Connection, id_prefix: str) -> Anomaly | Incident | Item:
+    try:
+        return queries.find(connection, id_prefix)
+    except InputError:
+        item = find_item(connection, id_prefix)
+        if item is None:
+            raise
+        return item
 
 
 def undo(connection: Connection, subject_id: str, author: str, at: datetime) -> Feedback:
@@ -86,11 +106,19 @@ def counting(
     return [feedback_from_row(row) for row in last if since is None or row.at >= since]
 
 
-def _last_answers(connection: Connection, conditions: Iterable[sa.ColumnElement[bool]]) -> list[sa.Row[Any]]:
+def _last_answers(
+    connection: Connection, conditions: Iterable[sa.ColumnElement[bool]], columns: Sequence[str] = TOLD
+) -> list[sa.Row[Any]]:
+    """The last answer of each author and subject, oldest first."""
     table = schema.feedback
-    query = sa.select(table).where(table.c.undone_at.is_(None), *conditions).order_by(table.c.at, table.c.id)
-    last = {(row.subject_id, row.author): row for row in connection.execute(query)}
-    return sorted(last.values(), key=lambda row: (row.at, row.id))
+    chosen = [table.c[name] for name in columns]
+    query = sa.select(*chosen).where(table.c.undone_at.is_(None), *conditions).order_by(table.c.at, table.c.id)
+    last: dict[tuple[str, str], sa.Row[Any]] = {}
+    for row in connection.execute(query):
+        key = (row.subject_id, row.author)
+        last.pop(key, None)
+        last[key] = row
+    return list(last.values())
 
 
 def excluded(connection: Connection, monitor: str, since: datetime, until: datetime) -> list[tuple[Window, str]]:
@@ -109,7 +137,7 @@ def decided(
     table, link = schema.anomaly, schema.incident_anomaly
     verdicts = {
         (row.subject_kind, row.subject_id): Verdict(row.verdict)
-        for row in _last_answers(connection, [schema.feedback.c.monitor == monitor])
+        for row in _last_answers(connection, [schema.feedback.c.monitor == monitor], DECIDING)
         if row.verdict != Verdict.UNSURE.value
     }
     if not verdicts:

@@ -1,6 +1,7 @@
 """The tables. Every change here needs a migration in `migrations/versions` and its revision in `REVISIONS`.
 
     run ──< anomaly >── incident_anomaly ──< incident        feedback (survives its subject)
+    run ──< item ── anomaly (the leading one)
     outbox ──< attempt        lease        detector_state
 
 Text whose length users decide (slice keys) is never indexed, PostgreSQL's limit being 2.7 kB: a digest is.
@@ -22,13 +23,14 @@ __all__ = [
     "feedback",
     "incident",
     "incident_anomaly",
+    "item",
     "lease",
     "metadata",
     "outbox",
     "run",
 ]
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """All schema revisions, oldest first; the last is the one this code works with."""
 
 VERSION_TABLE = "tocsin_schema"
@@ -126,7 +128,33 @@ incident_anomaly = Table(
     Column("position", Integer, nullable=False),
 )
 
-# Answers carry the place of their subject, so that they keep their meaning when retention has deleted it.
+# What relevancy remembers of a sighting. An item below the threshold that was not raised has no row in `anomaly`.
+item = Table(
+    "item",
+    metadata,
+    Column("monitor", Name, primary_key=True),
+    Column("window_start", Moment, primary_key=True),
+    Column("id", Id, primary_key=True, index=True),
+    Column("window_end", Moment, nullable=False),
+    Column("kind", Name, nullable=False),
+    Column("slice_key", PlainText, nullable=False),
+    Column("direction", Word, nullable=False),
+    Column("excess", sa.Double, nullable=False),
+    Column("anomaly_id", Id, nullable=False, index=True),
+    Column("schema", Name, nullable=False),
+    Column("embedding", Json, nullable=False),
+    Column("headline", PlainText, nullable=False),
+    Column("is_base", sa.Boolean, nullable=False),
+    Column("is_selected", sa.Boolean, nullable=False),
+    Column("relevance", Number),
+    Column("type_id", Integer, nullable=False),
+    Column("model_version", Digest, nullable=False),
+    Column("kpi", PlainText),
+)
+Index("ix_item_window_start", item.c.window_start)
+
+# Answers carry the place of their subject and the items it stood for, so that they keep their meaning and teach on
+# when retention has deleted it.
 feedback = Table(
     "feedback",
     metadata,
@@ -142,8 +170,10 @@ feedback = Table(
     Column("author", PlainText, nullable=False),
     Column("comment", PlainText, nullable=False),
     Column("undone_at", Moment),
+    Column("items", Json),
 )
 Index("ix_feedback_monitor_window_start", feedback.c.monitor, feedback.c.window_start)
+Index("ix_feedback_monitor_at", feedback.c.monitor, feedback.c.at)
 
 outbox = Table(
     "outbox",

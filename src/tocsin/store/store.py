@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
-from tocsin.model import Anomaly, Feedback, Incident, IncidentState, Run, Verdict, Window
+from tocsin.model import Anomaly, Feedback, Incident, IncidentState, Item, LabelledItem, Run, Verdict, Window
 from tocsin.store import feedback as answers
+from tocsin.store import items, labels, outbox, queries, state, upkeep
 from tocsin.store import lease as leases
-from tocsin.store import outbox, queries, state, upkeep
 from tocsin.store.engine import create_engine, reading, writing
 from tocsin.store.migrate import migrate
 from tocsin.store.window import WindowTransaction, window_transaction
@@ -134,6 +134,39 @@ class Store:
         with reading(self._engine) as connection:
             return queries.find(connection, id_prefix)
 
+    def items(
+        self,
+        monitor: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        changed: bool = False,
+    ) -> list[Item]:
+        """What relevancy remembers of windows that start in [since, until), oldest first; with a limit the newest.
+
+        changed : not all, but what answers held back or raised
+        """
+        with reading(self._engine) as connection:
+            return items.items(connection, monitor=monitor, since=since, until=until, limit=limit, changed=changed)
+
+    def newest_items(self, monitor: str, span: timedelta, *, limit: int, schema: str) -> list[Item]:
+        """The newest items of embeddings of one schema, in windows at most `span` before the newest's end."""
+        with reading(self._engine) as connection:
+            last = items.items(connection, monitor=monitor, limit=1, schema_name=schema)
+            since = last[0].window.end - span if last else None
+            return items.items(connection, monitor=monitor, since=since, limit=limit, schema_name=schema)
+
+    def item_counts(self, monitor: str, since: datetime) -> dict[str, int]:
+        """How many items there are of windows from `since` on, by the schema of their embeddings."""
+        with reading(self._engine) as connection:
+            return items.counts(connection, monitor, since)
+
+    def subjects(self, found: Sequence[Item]) -> tuple[dict[str, str], set[str]]:
+        """Of some items: leading anomaly -> its incident, and the ids of all that somebody has answered about."""
+        with reading(self._engine) as connection:
+            return items.subjects(connection, found)
+
     # --- feedback --------------------------------------------------------------------------------------------------
 
     def add_feedback(self, feedback: Feedback) -> Feedback:
@@ -152,6 +185,16 @@ class Store:
         """The answers that count, given at `since` or later, oldest first."""
         with reading(self._engine) as connection:
             return answers.counting(connection, monitor=monitor, subject_id=subject_id, since=since)
+
+    def labels(self, monitors: Sequence[str], *, limit: int = 300) -> list[LabelledItem]:
+        """What the newest answers to these monitors teach, oldest first, both sides as even as may be."""
+        with reading(self._engine) as connection:
+            return labels.labels(connection, monitors, limit)
+
+    def n_answers_apart(self, monitor: str) -> int:
+        """How many answers with a side stand for no item: given before there were items, or about a silent source."""
+        with reading(self._engine) as connection:
+            return labels.n_apart(connection, monitor)
 
     def excluded(self, monitor: str, since: datetime, until: datetime) -> list[tuple[Window, str]]:
         """(window, slice key) of anomalies in [since, until) confirmed as relevant: they leave the reference."""

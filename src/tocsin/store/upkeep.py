@@ -27,10 +27,11 @@ BATCH = 10_000
 def apply_retention(connection: Connection, before: datetime) -> dict[str, int]:
     """Delete what ended before `before`; returns how many rows of each table went.
 
-    Kept are: the newest run of each monitor (it says where to go on), open incidents with their anomalies, alerts that
-    still wait for their channel, all feedback, leases and detector states.
+    Kept are: the newest run of each monitor (it says where to go on), open incidents with their anomalies and items,
+    alerts that still wait for their channel, all feedback, leases and detector states.
     """
     run, anomaly, incident, link = schema.run, schema.anomaly, schema.incident, schema.incident_anomaly
+    item = schema.item
     newest = sa.select(run.c.monitor, sa.func.max(run.c.window_start)).group_by(run.c.monitor)
     of_open = (
         sa.select(link.c.anomaly_id)
@@ -44,6 +45,7 @@ def apply_retention(connection: Connection, before: datetime) -> dict[str, int]:
             sa.and_(run.c.window_end < before, sa.tuple_(run.c.monitor, run.c.window_start).not_in(newest)),
         ),
         (anomaly, sa.and_(anomaly.c.window_end < before, anomaly.c.id.not_in(of_open))),
+        (item, sa.and_(item.c.window_end < before, item.c.anomaly_id.not_in(of_open))),
         (incident, sa.and_(incident.c.last_end < before, incident.c.state != IncidentState.OPEN.value)),
         (schema.attempt, schema.attempt.c.outbox_id.in_(sa.select(schema.outbox.c.id).where(old_alerts))),
         (schema.outbox, old_alerts),

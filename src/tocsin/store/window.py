@@ -20,8 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from tocsin.errors import InputError
-from tocsin.model import Alert, Anomaly, Incident, IncidentState, Run, Window
-from tocsin.store import queries, schema, state
+from tocsin.model import Alert, Anomaly, Incident, IncidentState, Item, Run, Window
+from tocsin.store import items, queries, schema, state
 from tocsin.store.engine import writing
 from tocsin.store.records import anomaly_to_row, incident_to_row, run_from_row, run_to_row, text_digest
 from tocsin.store.types import json_ready
@@ -121,24 +121,33 @@ class WindowTransaction:
         """Forget some of the monitor's states."""
         state.delete_states(self._connection, self.monitor, names)
 
+    def items(self) -> list[Item]:
+        """What relevancy remembers of the window, highest excess first."""
+        return items.of_window(self._connection, self.monitor, self.window.start)
+
     def write(
-        self, run: Run, anomalies: Sequence[Anomaly], incidents: Sequence[Incident], alerts: Sequence[Alert]
+        self,
+        run: Run,
+        anomalies: Sequence[Anomaly],
+        incidents: Sequence[Incident],
+        alerts: Sequence[Alert],
+        found: Sequence[Item] = (),
     ) -> int:
-        """Replace what is known of the window; returns how many outbox rows are new.
+        """Replace what is known of the window; `found` are its items. Returns how many outbox rows are new.
 
         Writing the same again changes nothing. Raises `InputError` where a record belongs to another window or monitor.
         """
-        self._check(run, anomalies, incidents)
+        self._check([run, *anomalies, *found], incidents)
         self._upsert(schema.run, [run_to_row(run)])
         self._replace_anomalies(anomalies)
+        items.replace(self._connection, self.monitor, self.window.start, found)
         if incidents:
             self._upsert(schema.incident, [incident_to_row(incident) for incident in incidents])
         for incident in incidents:
             self._link(incident)
         return sum(self._announce(alert) for alert in alerts)
 
-    def _check(self, run: Run, anomalies: Sequence[Anomaly], incidents: Sequence[Incident]) -> None:
-        records: list[Run | Anomaly] = [run, *anomalies]
+    def _check(self, records: Sequence[Run | Anomaly | Item], incidents: Sequence[Incident]) -> None:
         for item in records:
             if (item.monitor, item.window) != (self.monitor, self.window):
                 raise InputError(

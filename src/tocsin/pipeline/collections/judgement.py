@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +13,15 @@ from tocsin.detectors.collections.engine import CollectionScores, CollectionStat
 from tocsin.formatting import format_change, format_count
 from tocsin.incidents import OddCollection, Part, describe_collection
 from tocsin.incidents.describe import Sighting
-from tocsin.model import Anomaly, Histograms, Ints, LeftOut, RunStatus, Slice
+from tocsin.model import Anomaly, Bools, Histograms, Ints, LeftOut, RunStatus, Slice
 from tocsin.pipeline.collections.evidence import Evidence
 from tocsin.pipeline.collections.sight import sight_notes
+from tocsin.pipeline.excess import excess, surprise
 
 __all__ = ["Judgement"]
+
+TIMES_TARGET, MOST_LIKELY = 5.0, 0.25
+"""A candidate's p-value is at most so many times that of the threshold, and at most this."""
 
 
 class Judgement:
@@ -90,21 +95,33 @@ class Judgement:
 
     def described(self, most: int) -> list[tuple[Anomaly, Sighting]]:
         """An anomaly and a sighting for each flagged collection, at most so many, the oddest first."""
+        return self._described(self._oddest(self._scores.flagged, most))
+
+    def candidates(self, most: int) -> list[tuple[Anomaly, Sighting]]:
+        """The same for collections that are nearly flagged."""
         scores = self._scores
-        flagged = np.flatnonzero(scores.flagged)
-        by_name = np.argsort(np.argsort(self._evidence.names[flagged]))
-        keys = (by_name, -scores.divergence[flagged], -scores.anomaly_score[flagged], scores.p_value[flagged])
-        order = np.lexsort(keys)
-        rows = flagged[order[:most]].astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            near = ~scores.flagged & (scores.p_value <= min(TIMES_TARGET * self._monitor.tail, MOST_LIKELY))
+        return self._described(self._oddest(near, most))
+
+    def _oddest(self, chosen: Bools, most: int) -> Ints:
+        scores, rows = self._scores, np.flatnonzero(chosen)
+        by_name = np.argsort(np.argsort(self._evidence.names[rows]))
+        keys = (by_name, -scores.divergence[rows], -scores.anomaly_score[rows], scores.p_value[rows])
+        return rows[np.lexsort(keys)[:most]].astype(np.int64)
+
+    def _described(self, rows: Ints) -> list[tuple[Anomaly, Sighting]]:
         if not len(rows):
             return []
         why: Explanation = self._evidence.detector.explanation(
             self._counts, self._window.start, fine=self._fine, entities=rows
         )
-        return [
-            describe_collection(self._monitor.name, self._window, self._odd(int(row), place, why))
-            for place, row in enumerate(rows)
-        ]
+        threshold, found = surprise(self._monitor.tail), []
+        for place, row in enumerate(rows):
+            anomaly, sighting = describe_collection(self._monitor.name, self._window, self._odd(int(row), place, why))
+            beyond = excess(surprise(anomaly.p_value), threshold, reported=bool(self._scores.flagged[row]))
+            found.append((anomaly, replace(sighting, excess=beyond)))
+        return found
 
     def _odd(self, row: int, place: int, why: Explanation) -> OddCollection:
         monitor, scores, labels = self._monitor, self._scores, self._histograms.labels

@@ -43,6 +43,7 @@ class CollectionsLens:
         self._monitor, self._histograms, self._first = monitor, histograms, first
         self._evidence, self._answers = evidence, answers
         self._fresh: tuple[Kept, ...] = ()
+        self._n_candidates = 0
         self.left_out = histograms.general
 
     @classmethod
@@ -70,6 +71,7 @@ class CollectionsLens:
             lens._advance(start)
             lens._fresh = (evidence.kept(),)
         memory.carried = lens
+        lens._n_candidates = memory.n_candidates
         return lens
 
     @classmethod
@@ -98,6 +100,7 @@ class CollectionsLens:
             return self._with_states(found, position)
         judgement = Judgement(self._monitor, evidence, histograms, position, counts, fine)
         described = judgement.described(MAX_ANOMALIES)
+        below = judgement.candidates(self._n_candidates) if self._n_candidates else []
         found = Found(
             status=judgement.status,
             n_parts=judgement.n_open,
@@ -107,6 +110,8 @@ class CollectionsLens:
             sightings=tuple(sighting for _, sighting in described),
             left_out=(*left_out, *judgement.left_out(len(described))),
             notes=judgement.notes + judgement.sight_notes(),
+            candidates=tuple(sighting for _, sighting in below),
+            candidate_anomalies=tuple(anomaly for anomaly, _ in below),
         )
         return self._with_states(found, position)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,7 @@ from tocsin.errors import ConfigError, InputError, nearest
 from tocsin.formatting import format_count
 from tocsin.incidents import Indicator, OddEntity, describe_entity, describe_silence, indicators_of
 from tocsin.model import EntityTable, Floats, Ints, RunStatus, Slice
+from tocsin.pipeline.contextual.candidates import excesses, next_entities
 from tocsin.pipeline.contextual.turnover import Turnover
 from tocsin.pipeline.lens import Found
 from tocsin.pipeline.memory import Memory
@@ -40,9 +42,15 @@ class ContextualLens:
     chunk_windows: ClassVar[int] = 7
 
     def __init__(
-        self, monitor: ContextualMonitorSettings, table: EntityTable, first: int, confirmed: list[tuple[datetime, str]]
+        self,
+        monitor: ContextualMonitorSettings,
+        table: EntityTable,
+        first: int,
+        confirmed: list[tuple[datetime, str]],
+        n_candidates: int = 0,
     ) -> None:
         self._monitor, self._table, self._first, self._confirmed = monitor, table, first, confirmed
+        self._n_candidates = n_candidates
         self.left_out = table.general
 
     @classmethod
@@ -53,7 +61,7 @@ class ContextualLens:
             raise ConfigError(problem)
         query = _query(monitor, windows.start, windows.stop)
         known = [(window.start, _name(monitor, key)) for window, key in memory.confirmed(LONG_AGO, query.end)]
-        return cls(monitor, source.entities(query, now), query.first, known)
+        return cls(monitor, source.entities(query, now), query.first, known, memory.n_candidates)
 
     @classmethod
     def problems(cls, monitor: ContextualMonitorSettings, source: Source, window: int) -> list[str]:
@@ -89,21 +97,27 @@ class ContextualLens:
         except InputError as error:  # too few entities, or none of their columns varies
             return Found(RunStatus.NOT_ENOUGH_DATA, n_entities, left_out=left_out, notes=(str(error),))
         flagged, notes = self._flagged(scores)
-        lines = detector.explain(frame.iloc[flagged]) if len(flagged) else None
+        n_flagged = len(flagged)
+        shown = np.concatenate([flagged, next_entities(scores, flagged, self._n_candidates)])
+        beyond = excesses(scores, shown, n_flagged, self._monitor.min_score)
+        lines = detector.explain(frame.iloc[shown]) if len(shown) else None
         turnover = Turnover.between(self._table, position - 1, position)
         described = []
-        for place, row in enumerate(flagged):
+        for place, row in enumerate(shown):
             indicators = indicators_of(lines, place, compared)
             odd = self._odd(rows.start + int(row), float(scores[row]), indicators, turnover)
-            described.append(describe_entity(self._monitor.name, self._table.window_at(position), odd))
+            anomaly, sighting = describe_entity(self._monitor.name, self._table.window_at(position), odd)
+            described.append((anomaly, replace(sighting, excess=beyond[place])))
         return Found(
             n_parts=n_entities,
             n_tested=int(np.isfinite(scores).sum()),
-            n_flagged=len(flagged),
-            anomalies=tuple(anomaly for anomaly, _ in described),
-            sightings=tuple(sighting for _, sighting in described),
+            n_flagged=n_flagged,
+            anomalies=tuple(anomaly for anomaly, _ in described[:n_flagged]),
+            sightings=tuple(sighting for _, sighting in described[:n_flagged]),
             left_out=left_out,
             notes=(*turnover.notes, *notes, *_set_aside(detector)),
+            candidates=tuple(sighting for _, sighting in described[n_flagged:]),
+            candidate_anomalies=tuple(anomaly for anomaly, _ in described[n_flagged:]),
         )
 
     def _odd(self, row: int, score: float, indicators: tuple[Indicator, ...], turnover: Turnover) -> OddEntity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -9,10 +11,11 @@ import numpy as np
 
 from tocsin.config import SliceMonitorSettings
 from tocsin.errors import NotEnoughData
-from tocsin.incidents import describe_anomaly, describe_cause, describe_silence, find_causes
-from tocsin.model import Facts, LeftOut, RunStatus, SliceScores
+from tocsin.incidents import Cause, Sighting, describe_anomaly, describe_cause, describe_silence, find_causes
+from tocsin.model import Anomaly, Facts, Ints, LeftOut, RunStatus, SliceScores
 from tocsin.pipeline.lens import Found
 from tocsin.pipeline.memory import Memory
+from tocsin.pipeline.slices.candidates import candidate_slices, excess_of
 from tocsin.pipeline.slices.course import Course
 from tocsin.pipeline.slices.judge import Judge
 from tocsin.sources import FactsQuery, Source
@@ -28,8 +31,11 @@ class SlicesLens:
 
     chunk_windows: ClassVar[int] = 1_000
 
-    def __init__(self, monitor: SliceMonitorSettings, facts: Facts, first: int, judge: Judge) -> None:
+    def __init__(
+        self, monitor: SliceMonitorSettings, facts: Facts, first: int, judge: Judge, n_candidates: int = 0
+    ) -> None:
         self._monitor, self._facts, self._first, self._judge = monitor, facts, first, judge
+        self._n_candidates = n_candidates
         self._course = Course(monitor.kpi, facts, judge)
         self.left_out = facts.left_out
 
@@ -38,7 +44,7 @@ class SlicesLens:
         query = _query(monitor, windows.start, windows.stop)
         facts = source.facts(query, now)
         judge = Judge(monitor, facts, memory.confirmed(query.start, query.end))
-        return cls(monitor, facts, query.first, judge)
+        return cls(monitor, facts, query.first, judge, memory.n_candidates)
 
     @classmethod
     def problems(cls, monitor: SliceMonitorSettings, source: Source, window: int) -> list[str]:
@@ -61,7 +67,6 @@ class SlicesLens:
 
     def _found(self, position: int, scores: SliceScores) -> Found:
         monitor, facts = self._monitor, self._facts
-        window = facts.window_at(position)
         flagged = np.flatnonzero(scores.flagged)
         left_out = list(facts.left_out)
         selected = _strongest(scores, flagged)
@@ -72,26 +77,35 @@ class SlicesLens:
         if len(unexplained):
             detail = "flagged slices that are stored and belong to no incident"
             left_out.append(LeftOut("cause limit", len(unexplained), "slices", detail))
-        about = (monitor.name, monitor.kpi, monitor.unit_value, facts, scores)
-        anomalies = {int(index): describe_anomaly(*about, window, int(index)) for index in selected}
-        sightings = [
-            describe_cause(
-                *about,
-                cause,
-                [anomalies[member].id for member in cause.members],
-                self._course.of(cause.slice_index, position),
-            )
-            for cause in causes
-        ]
+        anomalies, sightings = self._described(position, scores, selected, causes)
+        below = candidate_slices(monitor, facts, scores, causes, self._n_candidates)
+        alone = [Cause(int(index), (int(index),)) for index in below]
+        candidate_anomalies, candidates = self._described(position, scores, below, alone)
         return Found(
             n_parts=facts.n_slices,
             n_tested=int(np.isfinite(scores.p_value).sum()),
             n_flagged=len(flagged),
-            anomalies=tuple(anomalies.values()),
-            sightings=tuple(sightings),
+            anomalies=anomalies,
+            sightings=sightings,
             left_out=tuple(left_out),
             notes=tuple(scores.notes),
+            candidates=candidates,
+            candidate_anomalies=candidate_anomalies,
         )
+
+    def _described(
+        self, position: int, scores: SliceScores, selected: Ints, causes: Sequence[Cause]
+    ) -> tuple[tuple[Anomaly, ...], tuple[Sighting, ...]]:
+        """The anomalies of some slices, and the sightings of their causes."""
+        monitor, window = self._monitor, self._facts.window_at(position)
+        about = (monitor.name, monitor.kpi, monitor.unit_value, self._facts, scores)
+        anomalies = {int(index): describe_anomaly(*about, window, int(index)) for index in selected}
+        sightings = []
+        for cause in causes:
+            ids = [anomalies[member].id for member in cause.members]
+            sighting = describe_cause(*about, cause, ids, self._course.of(cause.slice_index, position))
+            sightings.append(replace(sighting, excess=excess_of(monitor, scores, cause.members)))
+        return tuple(anomalies.values()), tuple(sightings)
 
 
 def _query(monitor: SliceMonitorSettings, first: int, last: int) -> FactsQuery:
