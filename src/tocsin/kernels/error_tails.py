@@ -4,8 +4,8 @@ A series' errors, in units of the claimed spread, have a unit of their own: a ru
 bounded by the unit before it, that begins at the claim. How rare a size in this unit is, is counted, see `tail_counts`.
 
 Of a series that is forecast nearly exactly nearly always, such a mean falls to nothing, and whatever else it does has
-a size beyond all that is counted. So there is a wide mean, too, of errors up to FARTHEST units, over as many errors as are
-counted, and the unit is WIDE_SHARE of it at least.
+a size beyond all that is counted. So there is a wide mean, too, of errors up to FARTHEST units, over as many errors as
+are counted, and the unit is WIDE_SHARE of it at least.
 """
 
 from __future__ import annotations

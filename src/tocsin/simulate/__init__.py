@@ -1,4 +1,4 @@
-"""Data with known truth: funnels with troubles, publishers with fraud, sellers under click farming, events in bulk."""
+"""Data with known truth: funnels with troubles, publishers with fraud, farmed sellers, spiked series, many events."""
 
 from tocsin.detectors.collections.farm import KINDS, Fakes, Farm, UniformWidth, draw_fakes, farm_counts
 from tocsin.simulate.contextual import plant_contextual
@@ -10,6 +10,7 @@ from tocsin.simulate.publisher_files import write_publishers
 from tocsin.simulate.publishers import simulate_publishers
 from tocsin.simulate.seller_files import seller_records, write_farmed, write_sellers
 from tocsin.simulate.sellers import HOURS_OF_A_DAY, Sellers, honest_counts, hourly, simulate_sellers, spell_out
+from tocsin.simulate.spikes import SpikedSeries, simulate_spikes, write_spikes
 from tocsin.simulate.troubles import Trouble, read_troubles
 from tocsin.simulate.volumes import read_volumes, simulate_volumes
 
@@ -23,6 +24,7 @@ __all__ = [
     "Funnel",
     "Scheme",
     "Sellers",
+    "SpikedSeries",
     "Trouble",
     "UniformWidth",
     "count_spans",
@@ -39,6 +41,7 @@ __all__ = [
     "simulate_funnel",
     "simulate_publishers",
     "simulate_sellers",
+    "simulate_spikes",
     "simulate_volumes",
     "spell_out",
     "to_events",
@@ -47,4 +50,5 @@ __all__ = [
     "write_funnel",
     "write_publishers",
     "write_sellers",
+    "write_spikes",
 ]
