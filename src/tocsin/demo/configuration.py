@@ -44,6 +44,16 @@ window = "1h"
 q = 0.01
 min_relative = 0.3
 
+# What is paid out in each country, against the forecast of its own course: of alerts only so many a week.
+[[monitor]]
+name = "payouts"
+kind = "series"
+source = "funnel"
+kpi = "revenue"
+dimensions = ["country"]
+window = "1h"
+alerts_a_week = 2
+
 # The platform's publishers, one row each: those that are odd among those like them.
 [source.publishers]
 path = "publishers.parquet"
