@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/tocsin demo
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff format --check .
