@@ -51,7 +51,10 @@ def test_help_is_light_in_a_process_of_its_own() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    assert tocsin.__all__ == ["CollectionDetector", "ConOut", "IsolationForest", "Rocod", "SliceDetector", "run"]
+    assert tocsin.__all__ == [
+        "IID", "CollectionDetector", "ConOut", "DeepAR", "HoltWinters", "IsolationForest",
+        "RandomCutForest", "Relevancy", "Rocod", "SliceDetector", "run",
+    ]  # fmt: skip
     for name in tocsin.__all__:
         assert callable(getattr(tocsin, name))
         assert name in dir(tocsin)
@@ -62,9 +65,10 @@ def test_the_public_names_are_these() -> None:
 def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
-        "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "deliver", "export",
-        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm",
-        "evaluate roi", "evaluate contextual", "evaluate collections", "evaluate power",
+        "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "types", "deliver", "export",
+        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm", "simulate spikes",
+        "evaluate roi", "evaluate contextual", "evaluate collections", "evaluate power", "evaluate series",
+        "evaluate relevancy",
     }  # fmt: skip
 
 

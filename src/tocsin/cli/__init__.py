@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.cli.answers import feedback, types
 from tocsin.cli.evaluate import evaluations
 from tocsin.cli.score import score
 from tocsin.cli.simulate import simulations
@@ -27,6 +28,8 @@ app = typer.Typer(
 app.add_typer(simulations, name="simulate")
 app.add_typer(evaluations, name="evaluate")
 app.command()(score)
+app.command()(feedback)
+app.command()(types)
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Monitors = Annotated[list[str] | None, typer.Option("--monitor", "-m", help="Only this monitor (repeatable).")]
@@ -214,37 +217,6 @@ def report(
     settings = load_settings(config)
     write_report(output, settings, _store(config), utc_now())
     Console().lines([f"written: {output}"])
-
-
-@app.command()
-def feedback(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="An anomaly's or incident's id, or its beginning.")],
-    verdict: Annotated[str | None, typer.Argument(help="relevant, not-relevant, expected or unsure.")] = None,
-    comment: Annotated[str, typer.Option(help="Why.")] = "",
-    author: Annotated[str, typer.Option(envvar="USER", help="Who answers.")] = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Take your last answer back.")] = False,
-    config: Config = DEFAULT,
-) -> None:
-    """Store an answer: relevant, not-relevant, expected or unsure; `--undo` takes it back.
-
-    Example: tocsin feedback 3fa9 not-relevant --comment "known campaign"
-    """
-    from tocsin.cli.render import Console, render_feedback
-    from tocsin.config import utc_now
-    from tocsin.model import Feedback, Verdict
-
-    if (verdict is None) != undo:
-        raise typer.BadParameter("give a verdict, or --undo without one")
-    if verdict is not None and verdict not in list(Verdict):
-        raise typer.BadParameter(f"{verdict!r} is not one of {', '.join(Verdict)}")
-    store = _store(config)
-    subject = store.find(identity)
-    if undo or verdict is None:
-        answer = store.undo_feedback(subject.id, author, at=utc_now())
-    else:
-        answer = Feedback(subject.id, Verdict(verdict), utc_now(), author, comment)
-        store.add_feedback(answer)
-    render_feedback(Console(), subject, answer, undone=undo)
 
 
 @app.command()

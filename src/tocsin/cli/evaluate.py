@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.cli.evaluate_relevancy import evaluate_relevancy
+from tocsin.cli.evaluate_series import evaluate_series
+
 __all__ = ["evaluations"]
 
 evaluations = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure what a detector is worth.")
@@ -69,6 +72,10 @@ def evaluate_roi(
     if plot is not None:
         plot.write_text(plot_roi(result), encoding="utf-8")
         console.lines([f"written: {plot}"])
+
+
+evaluations.command("relevancy")(evaluate_relevancy)
+evaluations.command("series")(evaluate_series)
 
 
 @evaluations.command("contextual")

@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tocsin.cli.render_relevancy import render_cards, render_questions
 from tocsin.errors import TocsinError
 from tocsin.formatting import format_count, format_number, format_window, make_visible
-from tocsin.model import Anomaly, Feedback, Incident, LeftOut
+from tocsin.model import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ __all__ = [
     "render_check",
     "render_delivery",
     "render_demo",
-    "render_feedback",
     "render_init",
     "render_run",
     "render_score",
@@ -95,6 +95,8 @@ def render_run(console: Console, report: RunReport, *, dry_run: bool = False) ->
         parts += [f"{item.n_unchanged} unchanged"] if item.n_unchanged else []
         parts += [f"{item.n_skipped} skipped (use backfill)"] if item.n_skipped else []
         parts.append(format_count(item.n_flagged, *item.noun) + " flagged")
+        parts += [f"{item.n_held} held back"] if item.n_held else []
+        parts += [f"{item.n_raised} raised"] if item.n_raised else []
         console.lines([f"{item.monitor}: " + ", ".join(parts)])
         _left_out(console, [left for run in item.runs[-1:] for left in run.left_out])
         console.lines([f"  note: {note}" for run in item.runs[-1:] for note in run.notes])
@@ -119,6 +121,8 @@ def render_run(console: Console, report: RunReport, *, dry_run: bool = False) ->
         console.lines(["dry run: nothing was written or sent"])
     if report.delivery is not None:
         render_delivery(console, report.delivery)
+    if report.questions:
+        render_questions(console, report.questions)
 
 
 def _left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
@@ -138,11 +142,6 @@ def render_check(console: Console, findings: Sequence[Finding]) -> bool:
         mark = Text("ok  ", style="green") if finding.ok else Text("LOOK", style="bold red")
         console.out.print(Text.assemble(mark, " ", make_visible(f"{finding.subject}: {finding.sentence}")))
     return all(finding.ok for finding in findings)
-
-
-def render_feedback(console: Console, subject: Anomaly | Incident, answer: Feedback, *, undone: bool) -> None:
-    verb = "taken back" if undone else "stored"
-    console.lines([f"{verb}: {answer.verdict.value} for {subject.id}"])
 
 
 def render_init(console: Console, result: InitResult) -> None:
@@ -185,6 +184,11 @@ def render_demo(console: Console, result: DemoResult) -> None:
     ]
     console.table(("planted", "when", "found", "as"), rows)
     console.lines(result.others)
+    lesson = result.lesson
+    console.heading("Answered")
+    console.lines([*lesson.sentences, "", f"of the {lesson.n_kinds} kinds that tocsin types shows:"])
+    render_cards(console, lesson.cards, lesson.headlines)
+    console.lines(lesson.effect)
     console.heading("Written")
     console.lines(result.written)
     console.lines(["", "next: " + result.next_step])

@@ -127,3 +127,23 @@ def simulate_farm(
     if farmed.n_unusable:
         console.lines([f"left as they are: {format_count(farmed.n_unusable, 'record')} without {entity} or {time}"])
     console.lines([f"written: {path}" for path in write_farmed(out, farmed, farm, suffix=data.suffix)])
+
+
+@simulations.command("spikes")
+def simulate_spiked_series(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")],
+    series: Annotated[int, typer.Option(min=1, help="How many series.")] = 10,
+    points: Annotated[int, typer.Option(min=1, help="Points of a series.")] = 200_000,
+    size: Annotated[float, typer.Option(help="Of a spike, in standard deviations.")] = 3.79,
+    share: Annotated[float, typer.Option(help="Of the points that are spikes, half up, half down.")] = 0.003,
+    seed: Annotated[int, typer.Option(help="Other series.")] = 0,
+) -> None:
+    """Write series with spikes up and down of which only those down matter.
+
+    Example: tocsin simulate spikes data/ --series 5, then tocsin evaluate series data/spikes.parquet
+    """
+    from tocsin.cli.render import Console
+    from tocsin.simulate import write_spikes
+
+    written = write_spikes(folder, n_series=series, n_points=points, size=size, share=share, random_state=seed)
+    Console().lines([f"written: {path}" for path in written])
