@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.model import Direction, Incident, IncidentState, LeftOut, Slice, Window
-from tocsin.report import FailedDelivery, MonitorSummary, PlantedRow, Report, render_report
+from tocsin.report import ChosenSighting, FailedDelivery, MonitorSummary, PlantedRow, Report, render_report
 from tocsin.report.render import MAX_CARDS, MAX_LINES
 from tocsin.report.views import MAX_BARS, MAX_ROWS
 
@@ -423,3 +423,21 @@ def test_states_are_counted_on_top():
     totals = [text.strip() for tag, text in page.texts if tag in ("b", "a")]
     for number, name in (("2", "open now"), ("1", "closed"), ("1", "retracted")):
         assert totals[totals.index(name) - 1] == number
+
+
+def test_what_answers_held_back_and_raised_is_told() -> None:
+    window, hostile = Window(NOW - HOUR, NOW), "<script>alert(1)</script>\x1b[31m"
+    held = ChosenSighting("ctr", window, hostile, hostile, "others were wanted more", False, "0123456789ab")
+    raised = replace(held, headline="nearly", is_raised=True, reason="like it", incident_id=f"{1:012x}")
+    assert 'id="chosen"' not in render_report(Report("t", NOW))
+    text = render_report(Report("t", NOW, chosen=(held,) * 201 + (raised,)))
+    page = Page(text)
+    assert "held back others were wanted more" in page.text
+    assert "and 2 more" in page.text
+    assert "201 held back by answers" in page.text
+    assert "\x1b" not in text
+    assert page.count("script") == 1
+    one = incident()
+    for chosen, is_marked in ((replace(raised, incident_id=one.id), True), (replace(held, incident_id=one.id), False)):
+        marked = render_report(Report("t", NOW, incidents=(one,), chosen=(chosen,)))
+        assert ("raised by answers" in marked) == is_marked

@@ -22,7 +22,7 @@ from datetime import datetime
 
 from tocsin.model import Incident, LeftOut, Window
 
-__all__ = ["FailedDelivery", "FlaggedEntity", "MonitorSummary", "PlantedRow", "Report"]
+__all__ = ["ChosenSighting", "FailedDelivery", "FlaggedEntity", "MonitorSummary", "PlantedRow", "Report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,26 @@ class FlaggedEntity:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenSighting:
+    """What people's answers held back although the detector reports it, or raised although it does not.
+
+    kind        : the name of its kind of anomaly; may be empty
+    reason      : why, in a few words
+    anomaly_id  : stored in either case
+    incident_id : what a raised one belongs to; empty where it was left out, or is gone
+    """
+
+    monitor: str
+    window: Window
+    headline: str
+    kind: str
+    reason: str
+    is_raised: bool
+    anomaly_id: str
+    incident_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FailedDelivery:
     """An alert that a channel did not accept, however often it was tried."""
 
@@ -98,6 +118,7 @@ class Report:
 
     incidents : in any order; shown by falling stake, after sources that are silent now
     planted   : None where the truth is not known
+    chosen    : in the order in which they are shown
     next_step : one sentence; what stands `between backticks` is shown as a command
     """
 
@@ -108,4 +129,5 @@ class Report:
     planted: tuple[PlantedRow, ...] | None = None
     failed_deliveries: tuple[FailedDelivery, ...] = ()
     flagged: tuple[FlaggedEntity, ...] = ()
+    chosen: tuple[ChosenSighting, ...] = ()
     next_step: str = ""

@@ -33,7 +33,7 @@ from tocsin.report.views import IncidentView, view_incident
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["MAX_CARDS", "MAX_LINES", "render_report"]
+__all__ = ["MAX_CARDS", "MAX_LINES", "render_report", "report_style", "template_environment"]
 
 MAX_CARDS = 50
 """Incidents that are shown in full, those with the highest stake."""
@@ -81,10 +81,10 @@ def render_report(report: Report) -> str:
         view_incident(incident, zones.get(incident.monitor, "UTC"), full=index < MAX_CARDS)
         for index, incident in enumerate(incidents[: MAX_CARDS + MAX_LINES])
     ]
-    style, script = _own_file("report.css"), _own_file("report.js")
+    style, script = report_style(), _own_file("report.js")
     shown_zones = set(zones.values())
     html = (
-        _environment()
+        template_environment()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -98,6 +98,7 @@ def render_report(report: Report) -> str:
             lines=views[MAX_CARDS:],
             n_more=len(incidents) - len(views),
             shown_ids={view.id for view in views},
+            raised_ids={item.incident_id for item in report.chosen if item.is_raised},
         )
     )
     return str(html)
@@ -108,6 +109,11 @@ def _rank(incident: Incident) -> tuple[bool, float, datetime, str]:
     is_silent_now = incident.kind == "source silent" and incident.state is IncidentState.OPEN
     stake = incident.stake if math.isfinite(incident.stake) else 0.0
     return not is_silent_now, -stake, incident.first.start, incident.id
+
+
+def report_style() -> str:
+    """The report's style sheet."""
+    return _own_file("report.css")
 
 
 def _own_file(name: str) -> str:
@@ -124,11 +130,12 @@ def _policy(style: str, script: str) -> str:
 
 
 @cache  # templates are compiled once a process
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def template_environment(*packages: str) -> Environment:
+    """The report's templates and filters, and before them the templates of other packages that show the same things."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("tocsin.report", "templates"),
+        loader=ChoiceLoader([PackageLoader(name, "templates") for name in (*packages, "tocsin.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -164,6 +171,9 @@ def _totals(report: Report) -> list[_Total]:
     ]
     if states["retracted"]:
         totals.insert(3, _Total(format_number(states["retracted"]), "retracted", "incidents"))
+    n_held = sum(not item.is_raised for item in report.chosen)
+    if n_held:
+        totals.append(_Total(format_number(n_held), "held back by answers", "chosen"))
     if n_failed:
         name = "delivery failed" if n_failed == 1 else "deliveries failed"
         totals.append(_Total(format_number(n_failed), name, "failed", "bad"))
