@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import stats
 from sklearn.base import clone
 
 from tests.reference import deep_ar_reference
 from tocsin.detectors.series import DeepAR
 from tocsin.detectors.series.deep_ar_inputs import Inputs, calendar, make_inputs, n_inputs, scaled
-from tocsin.detectors.series.deep_ar_tails import band_factor, surprises
+from tocsin.detectors.series.deep_ar_tails import spread
 from tocsin.errors import InputError
+from tocsin.kernels import tail_counts
+from tocsin.kernels.error_tails import judge_errors
 from tocsin.kernels.running_scale import follow_scale
+from tocsin.kernels.tail_counts import N_BINS
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'tocsin[deep]')")
 pytestmark = pytest.mark.deep
@@ -94,31 +97,63 @@ def test_likelihood_is_that_of_students_t(fitted):
     assert loss == pytest.approx(wanted, rel=1e-5)
 
 
-@given(st.floats(-1e4, 1e4), st.floats(2.0, 60.0))
-def test_surprise_is_the_logarithm_of_the_tail(distance, nu):
-    found = surprises(np.array([distance]), np.array([nu]))[0]
-    assert found == pytest.approx(deep_ar_reference.surprise(distance, nu), rel=1e-7, abs=1e-9)
+ERRORS = st.lists(
+    st.tuples(
+        st.none() | st.floats(0, 1e3).map(lambda size: round(size, 3)) | st.sampled_from([0.0, 1.0, 1e5]), st.booleans()
+    ),
+    max_size=40,
+)
 
 
-@given(st.floats(2.0, 200.0))
-def test_extremes_never_tie(nu):
-    distances = np.geomspace(1.0, 1e200, 400)
-    found = surprises(distances, np.full(400, nu))
-    assert np.isfinite(found).all()
-    assert (np.diff(found) > 0).all()
+@given(
+    ERRORS,
+    ERRORS,
+    st.sampled_from([20.0, 30.0]),
+    st.sampled_from([0.5, 1.0, 3.0]),
+    st.sampled_from([1.0, 40.0]),
+    st.sampled_from([25.0, 1e4]),
+)
+def test_errors_are_judged_as_written(before, after, longest, mean, wide, memory):
+    n, seen = 20.0, []
+    state = np.array([[n], [mean], [wide]])
+    counts, nothing = np.zeros((1, N_BINS)), np.empty((1, 0))
+    for part in (before, after):
+        sizes = np.array([[np.nan if size is None else size for size, _ in part]], dtype=np.float64).reshape(1, -1)
+        learned = np.array([[is_learned for _, is_learned in part]], dtype=bool).reshape(1, -1)
+        wanted, (n, mean, wide) = deep_ar_reference.judge_errors(
+            sizes[0], learned[0], n, mean, wide, seen, longest, memory
+        )
+        surprise, edge = np.empty_like(sizes), np.empty_like(sizes)
+        judge_errors(sizes, learned, *state, counts, longest, memory, 0.01, surprise, edge)
+        np.testing.assert_allclose(surprise[0], [found for found, _ in wanted], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(state[:, 0], [n, mean, wide], rtol=1e-9)
+    if len(edge[0]):  # what is as far out as the edge of the band has the band's surprise
+        unit = max(mean, 0.1 * wide, 1e-3)
+        at_edge = np.array([[unit * tail_counts.band_edge(counts[0], 0.01)]])
+        judge_errors(
+            at_edge, np.zeros((1, 1), bool), *state, counts, longest, memory, 0.01, surprise[:, :1], edge[:, :1]
+        )
+        assert surprise[0, 0] == pytest.approx(2.0, rel=1e-7)
+        assert edge[0, 0] == pytest.approx(at_edge[0, 0])
+    before_them = [part.copy() for part in (state, counts)]
+    judge_errors(np.array([[1.0]]), np.ones((1, 1), bool), *state, nothing, longest, memory, 0.5, nothing, nothing)
+    assert not np.array_equal(state, before_them[0])
+    np.testing.assert_array_equal(counts, before_them[1], err_msg="without counts only the means are learned")
 
 
-def test_the_far_tail_goes_on_where_the_near_one_ends():
-    nu = 150.0
-    tail = integrate.quad(lambda x: np.exp(-(nu + 1) / 2 * (np.log(nu + x * x) - np.log(nu + 2e6))), 1.4e3, np.inf)[0]
-    density = stats.t.logpdf(np.sqrt(2e6), nu)
-    wanted = -(np.log(2 * tail) + density) / np.log(10)
-    assert surprises(np.array([1.4e3]), np.array([nu]))[0] == pytest.approx(wanted, rel=1e-8)
+def test_the_spread_is_that_of_students_t():
+    sigma, nu = np.array([1.0, 2.0, 0.5]), np.array([2.1, 4.0, 80.0])
+    wanted = [stats.t.expect(abs, (df,), scale=scale) for scale, df in zip(sigma, nu, strict=True)]
+    np.testing.assert_allclose(spread(sigma, nu), np.sqrt(np.pi / 2) * np.array(wanted), rtol=1e-6)
 
 
-def test_the_band_has_its_share():
-    nu = np.array([2.0, 3.5, 40.0])
-    np.testing.assert_allclose(surprises(band_factor(0.99, nu), nu), 2.0, rtol=1e-9)
+def test_extremes_never_tie():
+    sizes = np.geomspace(0.1, 1e200, 400)[None]
+    surprise, edge = np.empty_like(sizes), np.empty_like(sizes)
+    nothing_learned = np.zeros(sizes.shape, bool)
+    judge_errors(sizes, nothing_learned, *np.ones((3, 1)), np.zeros((1, N_BINS)), 200.0, 1e4, 0.01, surprise, edge)
+    assert np.isfinite(surprise).all()
+    assert (np.diff(surprise[0]) > 0).all()
 
 
 def test_inputs_know_only_what_was_before():

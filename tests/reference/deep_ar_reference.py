@@ -1,7 +1,8 @@
 """Slow, literal forms of what DeepAR's kernels compute."""
 
 import numpy as np
-from scipy import stats
+
+from tests.reference.holt_winters_reference import survival
 
 
 def follow_scale(values, n, centre, scale, floor, memory):
@@ -25,6 +26,22 @@ def follow_scale(values, n, centre, scale, floor, memory):
     return before, (n, centre, scale, floor)
 
 
-def surprise(distance, nu):
-    """-log10 of the two-sided tail, by SciPy's distribution."""
-    return -(np.log(2) + stats.t.logsf(abs(distance), nu)) / np.log(10)
+def judge_errors(sizes, learned, n, mean, wide, seen, longest, memory):
+    """[(surprise, unit) of each error of one series], and n, mean and wide after it.
+
+    seen : pairs (size, weight), see `survival`, of the errors before; the new ones are appended
+    """
+    found = []
+    for error, is_learned in zip(sizes, learned, strict=True):
+        unit = max(mean, 0.1 * wide, 1e-3)
+        if np.isnan(error):
+            found.append((np.nan, unit))
+            continue
+        surprise = -np.log10(min(survival(seen, error / unit, memory), 1.0))
+        found.append((surprise, unit))
+        if is_learned:
+            seen.append((error / unit, 0.1 if surprise > 4 else 1.0))
+            n = min(n + 1, memory)
+            mean += (min(error, 4 * unit) - mean) / min(n, longest)
+            wide += (min(error, 5_000 * unit) - wide) / n
+    return found, (n, mean, wide)
