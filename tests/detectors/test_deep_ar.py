@@ -190,6 +190,20 @@ def test_learns_the_season_of_all_series():
     assert detector.n_steps_ > 0
 
 
+def test_each_series_is_judged_by_its_own_errors():
+    """Whatever the network says of their spread; and what it could not know on the first day is no error to expect."""
+    random = np.random.default_rng(0)
+    noise = np.geomspace(0.02, 20, 8)[:, None] * random.standard_normal((8, 60 * SEASON))
+    values = 100 + 20 * np.sin(np.arange(60 * SEASON) * 2 * np.pi / SEASON) + noise
+    history, new = values[:, : 25 * SEASON], values[:, 25 * SEASON :]
+    scores = small(hidden=16, n_steps=100).fit(history).update(new)
+    outside = (new < scores.lower) | (new > scores.upper)
+    np.testing.assert_array_equal(outside, scores.score > 0.99)
+    assert outside.mean() == pytest.approx(0.01, abs=0.005)
+    assert (outside.mean(axis=1) > 0.002).all()
+    assert (outside.mean(axis=1) < 0.03).all()
+
+
 def test_finds_what_was_planted():
     values = days(2, 30, seed=2)
     history, new = values[:, : 25 * SEASON], values[:, 25 * SEASON :].copy()

@@ -14,6 +14,7 @@ import math
 
 from numba import njit
 
+from tocsin.kernels.running_mean import FARTHEST, LARGEST, WIDE_SHARE
 from tocsin.kernels.tail_counts import band_edge, count, tail_surprise
 
 __all__ = ["BELIEF", "judge_errors"]
@@ -22,9 +23,7 @@ BELIEF = 20.0
 """Errors that the claimed spread is worth."""
 BOUND = 4.0
 """An error moves the unit like one at most so many units large."""
-FARTHEST, WIDE_SHARE = 5_000.0, 0.1
 LEAST_UNIT = 1e-3
-LARGEST = 1e300
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

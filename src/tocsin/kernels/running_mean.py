@@ -12,6 +12,7 @@ from tocsin.kernels.tail_counts import band_edge, count, tail_surprise
 __all__ = [
     "ABSOLUTE",
     "FARTHEST",
+    "LARGEST",
     "LEAST_KNOWN",
     "LEAST_SCALE",
     "WIDE_SHARE",

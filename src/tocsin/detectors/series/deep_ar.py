@@ -27,7 +27,7 @@ from tocsin.detectors.series.scores import SeriesScores
 from tocsin.detectors.series.settings import check_level, check_season, directions
 from tocsin.errors import InputError
 from tocsin.kernels.networks import drawn_seed, import_torch, repeatable, usable_device
-from tocsin.kernels.running_scale import FLOOR, follow_scale
+from tocsin.kernels.running_scale import FLOOR, ROUNDING, follow_scale
 from tocsin.model import Bools, Floats
 
 __all__ = ["DeepAR"]
@@ -43,7 +43,6 @@ LEAST_TIMES, LEAST_KNOWN = 40, 10
 MOST_TAUGHT = 4_000_000
 """Points; of more, series are drawn to learn from."""
 POINTS_AT_ONCE = 100_000
-ROUNDING = 1e-12
 ARRAYS = ("known", "centre", "scale", "floor", "last", "season_ago", "hidden", "memory", *TAILS)
 
 
@@ -126,6 +125,7 @@ class DeepAR(SeriesDetector):
             self.n_steps_ = self._train(network, history, random)
         self.weights_ = Weights.of(network, self.device)
         sizes, learned, *_ = self._errors(history)
+        learned &= ~self._is_early(history)
         for name, part in zip(TAILS, begin_tails(sizes, learned, self.season), strict=True):
             setattr(self, f"{name}_", part)
         # the spread was that of the whole history from its first point on: count each point once
@@ -157,6 +157,12 @@ class DeepAR(SeriesDetector):
         sizes[unknown & ~np.isnan(values)] = 0.0
         learned = (scales > 0.0) & ~np.isnan(values)
         return sizes, learned, np.where(unknown, centres, centres + scales * mu), scales * claimed
+
+    def _is_early(self, history: Floats) -> Bools:
+        """The first season of each series, or half of a short one: what was unknown a season ago is known later."""
+        n_known = np.cumsum(~np.isnan(history), axis=1)
+        early: Bools = n_known <= np.minimum(self.season or LEAST_KNOWN, n_known[:, -1:] // 2)
+        return early
 
     def _check_settings(self) -> None:
         check_level(self.level)

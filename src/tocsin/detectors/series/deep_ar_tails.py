@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import beta
 
 from tocsin.kernels.error_tails import BELIEF, judge_errors
+from tocsin.kernels.running_mean import ABSOLUTE
 from tocsin.kernels.tail_counts import N_BINS
 from tocsin.model import Bools, Floats
 
@@ -17,7 +18,6 @@ MEAN_MEMORY = 200
 """Errors, at least, or those of a season if that is more, that the unit of a series is a mean of."""
 MEMORY = 20_000
 """Errors that say how rare one is."""
-ABSOLUTE = 1.2533141373155003  # sd / mean absolute deviation of a normal distribution
 TAILS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "n_errors": (np.float64, (-1,)),
     "mean_error": (np.float64, (-1,)),
