@@ -188,6 +188,19 @@ def test_a_constant_series_is_quiet_until_it_moves(make, constant):
     assert scores.surprise[0, 50] > max(scores.surprise[0, :50].max(), 3.0)
 
 
+@pytest.mark.parametrize("jitters", [False, True], ids=["exact", "jitters"])
+def test_rounding_is_no_movement(make, jitters):
+    """Equal numbers that were summed in another order differ in the last bit; what moves later rings all the same."""
+    usual = 0.3 if jitters else 0.1
+    history, new = np.full((1, 900), usual), np.full((1, 60), usual)
+    history[0, 3::7] = np.nextafter(usual, 1.0) if jitters else usual
+    new[0, 20] = np.nextafter(usual, 0.0)
+    new[0, 50] *= 1.2
+    scores = make().fit(history).update(new)
+    assert scores.score[0, :50].max() < 0.99
+    assert scores.surprise[0, 50] > 3.0
+
+
 @pytest.mark.parametrize("n_known", [0, 1, 2])
 def test_next_to_no_history(make, n_known):
     history, new = daily()

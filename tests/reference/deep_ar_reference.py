@@ -15,7 +15,7 @@ def follow_scale(values, n, centre, scale, floor, memory):
         if n == 0:
             centre = value
         elif scale == 0:
-            scale = abs(value - centre)
+            scale = abs(value - centre) if abs(value - centre) > 1e-12 * abs(centre) else 0.0
             floor = scale / 1000
         else:
             bounded = np.clip((value - centre) / scale, -4, 4)

@@ -24,6 +24,7 @@ from tocsin.kernels.random_cut_trees import (
     find_leaves,
     insert_point,
 )
+from tocsin.kernels.running_scale import ROUNDING
 from tocsin.kernels.selection import median_in_place
 
 __all__ = ["ForestArrays", "run_forests"]
@@ -166,10 +167,10 @@ def _place(forest, s, value):
     if math.isnan(forest.centre[s]):
         forest.centre[s] = value
     distance = value - forest.centre[s]
-    if forest.unit[s] == 0.0:  # all that is known is 0: any unit fits it
-        forest.unit[s] = min(abs(distance), LARGEST_UNIT)
+    if forest.unit[s] == 0.0 and abs(distance) > ROUNDING * abs(forest.centre[s]):
+        forest.unit[s] = min(abs(distance), LARGEST_UNIT)  # all that is known is 0: any unit fits it
     scaled = np.float32(0.0)
-    if distance != 0.0:
+    if forest.unit[s] > 0.0:
         scaled = np.float32(min(max(distance / forest.unit[s], -LARGEST), LARGEST))
     if forest.n_seen[s] == 0:
         forest.shingle[s], forest.observed[s] = scaled, True

@@ -13,13 +13,16 @@ import math
 
 from numba import njit
 
-__all__ = ["FEW", "FLOOR", "follow_scale"]
+__all__ = ["FEW", "FLOOR", "ROUNDING", "follow_scale"]
 
 FEW = 10
 """Fewer points say nothing of how far a series spreads, nor that it is constant."""
 FARTHEST = 4.0
 FLOOR = 1e-3
 """A scale does not fall below this share of the first one: a quiet stretch does not make rounding an event."""
+
+ROUNDING = 1e-12
+"""Of the centre: a constant series that is so little off has not moved, its numbers were summed in another order."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -44,7 +47,7 @@ def follow_scale(values, known, centre, scale, floor, memory, centres, scales):
             if n == 0:
                 c = value
             elif s == 0.0:
-                s = abs(value - c)
+                s = abs(value - c) if abs(value - c) > ROUNDING * abs(c) else 0.0
                 low = FLOOR * s
             else:
                 d = min(max((value - c) / s, -FARTHEST), FARTHEST)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tocsin.kernels.running_scale import ROUNDING
 from tocsin.model import Floats
 
 __all__ = ["Inputs", "calendar", "make_inputs", "n_inputs", "scaled"]
@@ -37,7 +38,8 @@ def scaled(values: Floats, centres: Floats, scales: Floats) -> Floats:
     """Distances from the centre in scales; 0 where the scale is not known, +-FAR off a constant, NaN where missing."""
     distance = values - centres
     with np.errstate(divide="ignore", invalid="ignore"):
-        result: Floats = np.where(scales > 0.0, distance / scales, FAR * np.sign(distance))
+        moved = np.where(np.abs(distance) > ROUNDING * np.abs(centres), np.sign(distance), 0.0 * distance)
+        result: Floats = np.where(scales > 0.0, distance / scales, FAR * moved)
     unknown = np.isnan(scales) & ~np.isnan(values)
     result[unknown] = 0.0
     return result

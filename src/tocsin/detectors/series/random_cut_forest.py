@@ -26,6 +26,7 @@ from tocsin.detectors.series.settings import check_level
 from tocsin.errors import InputError
 from tocsin.kernels.random_cut_forest import ForestArrays, run_forests
 from tocsin.kernels.random_cut_trees import clear_tree
+from tocsin.kernels.running_scale import ROUNDING
 from tocsin.model import Floats
 
 __all__ = ["RandomCutForest"]
@@ -189,5 +190,6 @@ def centre_and_unit(history: Floats) -> tuple[Floats, Floats]:
             centre[row] = np.partition(known, middle)[middle]
             bounded = np.clip(known, -LARGEST_VALUE, LARGEST_VALUE)
             distance = np.abs(bounded - np.clip(centre[row], -LARGEST_VALUE, LARGEST_VALUE))
+            distance[distance <= ROUNDING * np.abs(centre[row])] = 0.0
             unit[row] = np.partition(distance, middle)[middle] or distance.max()
     return centre, unit
