@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.courses import CONFIG, FIRST, HOUR, START, Shop, events, scaled
+from tocsin.detectors import series as detectors
 
 pytest.importorskip("torch", reason="torch is not installed (pip install 'tocsin[deep]')")
 pytestmark = pytest.mark.deep
@@ -24,8 +26,9 @@ assert "torch" not in sys.modules
 """
 
 
-def test_a_drop_rings_whether_windows_came_at_once_or_in_runs(tmp_path: Path) -> None:
-    """And what was learned is scored by a kernel: a run within the week does not pay for the import of torch."""
+def test_a_drop_rings_whether_windows_came_at_once_or_in_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learned in few steps. And what was learned is scored by a kernel: a run within the week does not pay for the import of torch."""
+    monkeypatch.setattr(detectors, "DeepAR", partial(detectors.DeepAR, n_steps=60), raising=False)
     table = events(scaled("DE", DROP.start, DROP.stop, 0.3))
     whole, pieces = Shop(tmp_path / "whole"), Shop(tmp_path / "pieces")
     for shop in (whole, pieces):
