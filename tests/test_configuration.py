@@ -199,6 +199,9 @@ kpi = "orders"
         ('window = "7min"', None, 4_000, 0),
         ('season = "none"\nhistory = "20h"', None, 20, 0),
         ('season = "8h"', 8, 672, 0),
+        ('second_season = "28d"', 24, 2_016, 1),
+        ('window = "1d"\nseason = "90d"', 90, 270, 0),
+        ('season = "6h"\nmax_series = 10000000', 6, 26, 0),
     ],
 )
 def test_what_a_monitor_of_series_makes_of_its_window(
@@ -216,7 +219,12 @@ def test_what_a_monitor_of_series_makes_of_its_window(
         ('season = "1h"', "2 windows or more"),
         ('second_season = "36h"', "second_season must be a multiple of season"),
         ('season = "none"\nsecond_season = "7d"', "second_season must be a multiple of season"),
-        ('history = "10h"', "at least 20 windows"),
+        ('history = "19h"\nseason = "none"', "at least 20 windows"),
+        ('history = "43h"', "at least 44 windows: the 24 of a season, and 20"),
+        (
+            'history = "83h"\ndetector = "random_cut_forest"\nshingle = 64',
+            "at least 84 windows: the 64 of a shingle, and 20",
+        ),
         ('dimensions = ["a", "a"]', "dimensions must differ"),
         ("alerts_a_week = 0", "greater than 0"),
         ('detector = "arima"', "holt_winters"),

@@ -158,13 +158,20 @@ def test_lost_or_kept_together_with_its_window(
     assert len(of(shop, "DE")) == 1
 
 
-def test_a_lost_state_is_learned_again_the_same(judged: Shop, shop: Shop, table: pd.DataFrame) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    ["delete from detector_state", "update detector_state set arrays = x'00'", "update detector_state set meta = '{}'"],
+)
+def test_a_lost_or_damaged_state_is_learned_again_the_same(
+    judged: Shop, shop: Shop, table: pd.DataFrame, trouble: str
+) -> None:
     shop.write(table)
     shop.backfill(FIRST, DROP.start)
-    with shop.store() as store, store.window_transaction("orders", store.runs()[-1].window) as transaction:
-        transaction.delete_states(transaction.state_names())
+    with closing(sqlite3.connect(next(shop.folder.glob("*.db")))) as database, database:
+        assert database.execute(trouble).rowcount > 0
     shop.run(END)
     assert shop.facts() == judged.facts()
+    assert kept(shop) == kept(judged)
 
 
 def test_a_spike_and_a_new_level(shop: Shop) -> None:

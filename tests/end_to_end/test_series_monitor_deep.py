@@ -27,7 +27,7 @@ assert "torch" not in sys.modules
 
 
 def test_a_drop_rings_whether_windows_came_at_once_or_in_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learned in few steps. And what was learned is scored by a kernel: a run within the week does not pay for the import of torch."""
+    """And what was learned (here in few steps) is scored by a kernel: a run within the week does not import torch."""
     monkeypatch.setattr(detectors, "DeepAR", partial(detectors.DeepAR, n_steps=60), raising=False)
     table = events(scaled("DE", DROP.start, DROP.stop, 0.3))
     whole, pieces = Shop(tmp_path / "whole"), Shop(tmp_path / "pieces")

@@ -21,6 +21,8 @@ LEAST_HISTORY = timedelta(days=28)
 MOST_POINTS = 40_000_000
 """Of a history, with as many series as there may be."""
 MOST_FORESTS = 500
+LEAST_SEEN = 20
+"""Points from which on a series is judged, and a season or shingle more."""
 
 
 def _season(value: object) -> object:
@@ -56,8 +58,8 @@ class SeriesMonitorSettings(MonitorSettings):
     half of the history; what is likelier than 1 in 1,000 never rings."""
     history: Duration | None = None
     """How far back a model reads that is fitted: once a week (of the grid), and where it has no state. By default four
-    weeks, or 84 windows if that is longer; at most 40,000,000 points, were there max_series, but always three
-    seasons."""
+    weeks, or 84 windows or three seasons if that is longer; at most 40,000,000 points, were there max_series, but
+    always three seasons."""
     direction: Literal["both", "up", "down"] = "both"
     """Ring for deviations in both directions or in one."""
     min_relative: float = Field(default=0.0, ge=0)
@@ -82,8 +84,6 @@ class SeriesMonitorSettings(MonitorSettings):
     def _consistent(self) -> SeriesMonitorSettings:
         if len(set(self.dimensions)) != len(self.dimensions):
             raise ValueError("dimensions must differ")
-        if self.history is not None and self.history < 20 * self.window:
-            raise ValueError("history must hold at least 20 windows")
         for name in ("season", "second_season"):
             length = getattr(self, name)
             if isinstance(length, timedelta) and (length % self.window or length < 2 * self.window):
@@ -91,6 +91,11 @@ class SeriesMonitorSettings(MonitorSettings):
         first, second = self.n_season, self.n_second_season
         if second is not None and (first is None or second <= first or second % first):
             raise ValueError("second_season must be a multiple of season")
+        if self.n_history < self.n_needed:
+            more = self.n_needed - LEAST_SEEN
+            part = "shingle" if self.detector == "random_cut_forest" else "season"
+            what = f": the {more} of a {part}, and {LEAST_SEEN}" if more else ""
+            raise ValueError(f"history must hold at least {self.n_needed} windows{what}")
         return self
 
     @property
@@ -109,9 +114,18 @@ class SeriesMonitorSettings(MonitorSettings):
     @property
     def n_history(self) -> int:
         """How many windows the history holds."""
-        most = max(MOST_POINTS // self.max_series, 3 * (self.n_second_season or self.n_season or 0), 20)
-        wanted = self.history or max(LEAST_HISTORY, 84 * self.window)
+        seasons = 3 * (self.n_second_season or self.n_season or 0)
+        most = max(MOST_POINTS // self.max_series, seasons, self.n_needed)
+        wanted = self.history or max(LEAST_HISTORY, 84 * self.window, seasons * self.window)
         return min(-(-wanted // self.window), most)
+
+    @property
+    def n_needed(self) -> int:
+        """Points of a series from which on it is judged."""
+        if self.detector == "random_cut_forest":
+            return LEAST_SEEN + self.shingle
+        has_season = self.detector in ("holt_winters", "deep_ar")
+        return LEAST_SEEN + (self.n_season or 0 if has_season else 0)
 
     @property
     def n_shift(self) -> int:

@@ -19,7 +19,6 @@ __all__ = ["N_COURSE", "Cohort", "Judged", "make_detector"]
 
 N_COURSE = 72
 """Windows that a chart reaches back."""
-LEAST_SEEN = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +88,7 @@ class Cohort:
         seen = np.cumsum(~np.isnan(values), axis=1)
         self._seen = seen[:, -1].astype(np.int64) if values.shape[1] else self._seen
         self._remember(np.stack([values[:, half:], scores.expected, scores.lower, scores.upper]))
-        wanted = seen[:, half:] > self._least_seen
+        wanted = seen[:, half:] > self._monitor.n_needed
         wanted &= self._counts(values[:, half:], scores.expected)
         return np.where(wanted, scores.surprise, np.nan)
 
@@ -108,7 +107,7 @@ class Cohort:
             self.detector.update(np.where(is_confirmed[:, None], np.nan, value))
         else:
             scores = self.detector.update(value)
-        known = self._seen >= self._least_seen
+        known = self._seen >= self._monitor.n_needed
         self._seen += ~np.isnan(value[:, 0]) & ~is_confirmed
         self._remember(np.stack([value, scores.expected, scores.lower, scores.upper]))
         return Judged(
@@ -138,12 +137,6 @@ class Cohort:
             if monitor.direction != "both":
                 found &= deviation > 0 if monitor.direction == "up" else deviation < 0
         return np.asarray(found)
-
-    @property
-    def _least_seen(self) -> int:
-        """Points from which on a series is judged: with a season, once around it."""
-        has_season = self._monitor.detector in ("holt_winters", "deep_ar")
-        return LEAST_SEEN + (self._monitor.n_season or 0 if has_season else self._monitor.shingle)
 
     def _remember(self, found: Floats) -> None:
         newest = found[:, :, -N_COURSE:].astype(np.float32)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tocsin.config import SeriesMonitorSettings
+from tocsin.errors import StoreError
 from tocsin.incidents import OddPoint, Sighting, describe_point, describe_silence, number
 from tocsin.model import Anomaly, Floats, Ints, LeftOut, RunStatus, Slice, Window
 from tocsin.pipeline.excess import excess
@@ -111,7 +112,7 @@ class SeriesLens:
             silence = describe_silence(self._monitor.name, self._monitor.source)
             found = Found(RunStatus.SILENT, n_series, sightings=(silence,), left_out=tuple(left_out))
         elif not len(tested):
-            note = "No series has points enough yet: those of a season and 20 more."
+            note = f"No series has points enough yet: {self._monitor.n_needed}."
             found = Found(RunStatus.NOT_ENOUGH_DATA, n_series, left_out=tuple(left_out), notes=(note,))
         else:
             found = self._evaluated(position, judged, tested, threshold, left_out)
@@ -241,9 +242,17 @@ def _known(monitor: SeriesMonitorSettings, memory: Memory, epoch: int, start: in
     if carried is not None:
         yield carried
     for window in reversed(memory.kept_windows()):
-        found = Knowledge.restored(monitor, window, memory.kept(window)) if epoch <= window <= start else None
+        found = _restored(monitor, memory, window) if epoch <= window <= start else None
         if found is not None:
             yield found
+
+
+def _restored(monitor: SeriesMonitorSettings, memory: Memory, window: int) -> Knowledge | None:
+    """What is kept before a window; a damaged piece is as good as none, because all can be learned again the same."""
+    try:
+        return Knowledge.restored(monitor, window, memory.kept(window))
+    except StoreError:
+        return None
 
 
 def _next_epoch(monitor: SeriesMonitorSettings, window: int) -> int:
