@@ -204,6 +204,14 @@ def test_each_series_is_judged_by_its_own_errors():
     assert (outside.mean(axis=1) < 0.03).all()
 
 
+def test_the_band_of_a_constant_series_holds_its_rounding():
+    jitter = np.random.default_rng(0).integers(-3, 4, (1, 300)) * np.spacing(1e9)
+    scores = small(n_steps=0).fit(1e9 + jitter[:, :200]).update(1e9 + jitter[:, 200:])
+    assert scores.score.max() < 0.99
+    assert (scores.lower <= 1e9 + jitter[:, 200:]).all()
+    assert (scores.upper >= 1e9 + jitter[:, 200:]).all()
+
+
 def test_finds_what_was_planted():
     values = days(2, 30, seed=2)
     history, new = values[:, : 25 * SEASON], values[:, 25 * SEASON :].copy()

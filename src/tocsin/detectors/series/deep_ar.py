@@ -136,7 +136,8 @@ class DeepAR(SeriesDetector):
         tails = tuple(getattr(self, f"{name}_") for name in TAILS)
         surprise, edge = judge(sizes, learned, tails, self.season, self.level)
         unknown = np.isnan(claimed)
-        half = np.where(unknown, np.inf, claimed * edge)
+        half = np.where(claimed > 0.0, claimed * edge, ROUNDING * np.abs(expected))
+        half[unknown] = np.inf
         middle = np.where(unknown, 0.0, expected)
         return SeriesScores(surprise, expected, middle - half, middle + half, directions(values, expected))
 
