@@ -242,14 +242,14 @@ def test_a_series_that_begins_later_is_taken_in():
     history = days(2)
     history[1] = np.nan
     new = days(2, 30, seed=4)
-    scores = small().fit(history).update(new)
+    scores = small(n_steps=20).fit(history).update(new)
     assert np.isinf(scores.upper[1, :9]).all()
     assert (scores.surprise[1, :9] == 0).all()
     assert np.isfinite(scores.upper[1, 10:]).all()
 
 
 def test_a_second_season_is_an_input():
-    detector = small(second_season=7 * SEASON).fit(days())
+    detector = small(second_season=7 * SEASON, n_steps=20).fit(days())
     assert detector.weights_.n_inputs == 3 + 8 + 8
     assert np.isfinite(detector.update(days()[:, :5]).surprise).all()
 
@@ -324,4 +324,4 @@ def test_torchs_forecasts_agree_with_the_kernels(fitted, device):
 
 
 def test_another_device_learns_too():
-    assert small(device="cpu:0").fit(days()).n_steps_ > 0
+    assert small(device="cpu:0", n_steps=20).fit(days()).n_steps_ > 0
