@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.store.conftest import T0, make_alert, make_anomaly, make_incident, ma
 from tocsin.errors import InputError, StoreError
 from tocsin.model import Feedback, IncidentState, Slice, Verdict
 from tocsin.store import Store, schema
+from tocsin.store import feedback as answers
+from tocsin.store.engine import writing
 
 EVER = (T0, T0 + timedelta(days=100))
 
@@ -58,6 +61,18 @@ def test_the_last_answer_of_an_author_counts_and_undo_brings_back_the_one_before
     assert [item.author for item in store.feedback(monitor="ctr")] == ["bob"]
     assert store.feedback(monitor="other") == []
     assert store.feedback(since=T0 + timedelta(hours=2)) == []
+
+
+def test_an_answer_is_taken_back_once_by_two_at_once(store: Store) -> None:
+    incident = write_window(store, 1)
+    store.add_feedback(Feedback(incident.id, Verdict.RELEVANT, T0, "anna"))
+    with writing(store._engine) as connection, ThreadPoolExecutor(1) as pool:
+        assert answers.undo(connection, incident.id, "anna", T0).verdict is Verdict.RELEVANT
+        second = pool.submit(store.undo_feedback, incident.id, "anna", at=T0)
+        wait([second], timeout=0.5)
+        connection.commit()
+        with pytest.raises(InputError, match="anna has no answer there to undo"):
+            second.result(30)
 
 
 def test_confirmed_anomalies_leave_the_reference_and_expected_ones_stay(store: Store) -> None:

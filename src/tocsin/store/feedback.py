@@ -77,6 +77,7 @@ def undo(connection: Connection, subject_id: str, author: str, at: datetime) -> 
             table.c.undone_at.is_(None),
         )
         .order_by(table.c.at.desc(), table.c.id.desc())
+        .with_for_update()  # who takes back at the same time waits, and then sees what is left
     )
     rows = connection.execute(query).all()
     subjects = sorted({row.subject_id for row in rows})
