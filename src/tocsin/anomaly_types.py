@@ -26,14 +26,14 @@ MOST_ITEMS = 10_000
 
 
 def types_of(
-    settings: Settings, store: Store, monitor: MonitorSettings, *, days: float, now: datetime
+    settings: Settings, store: Store, monitor: MonitorSettings, *, days: float, now: datetime | None
 ) -> tuple[tuple[AnomalyType, ...], Mapping[str, str]]:
     """The cards of a monitor's kinds, the most frequent first, and the headline of each example by its id.
 
     Parameters
     ----------
     days : how far back from the newest item
-    now : when this is looked at; kept with the kinds
+    now : when this is looked at, noted with the kinds that the store keeps; None: the store keeps what it has
 
     Raises
     ------
@@ -46,7 +46,8 @@ def types_of(
     labels = [label for label in labels_of(store, settings, monitor) if label.schema == schema]
     embeddings = np.array([item.embedding for item in items])
     found = find_types(embeddings, schema=schema, previous=stored_types(store, monitor.name))
-    store.put_state(monitor.name, TYPES_STATE, LAYOUT, {}, found.to_json(), at=now)
+    if now is not None:
+        store.put_state(monitor.name, TYPES_STATE, LAYOUT, {}, found.to_json(), at=now)
     # what has no anomaly that is stored is named by its own id: an answer may be given to either
     ids = [item.anomaly_id if item.is_base or item.is_selected else item.id for item in items]
     cards = type_cards(

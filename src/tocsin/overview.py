@@ -11,7 +11,7 @@ import numpy as np
 
 from tocsin.config import CollectionMonitorSettings, ContextualMonitorSettings, MonitorSettings, Settings
 from tocsin.formatting import format_p, format_slice
-from tocsin.model import Anomaly, Incident, IncidentState, LeftOut, RunStatus
+from tocsin.model import Anomaly, Incident, IncidentState, Item, LeftOut, RunStatus
 from tocsin.pipeline.relevance import stored_types
 from tocsin.report import (
     ChosenSighting,
@@ -24,7 +24,7 @@ from tocsin.report import (
 )
 from tocsin.store import Store
 
-__all__ = ["write_report"]
+__all__ = ["kinds_of_items", "reason_of", "write_report"]
 
 SPAN = timedelta(weeks=8)
 """The report looks back this far from the newest evaluated window."""
@@ -72,25 +72,31 @@ def _chosen(
     changed = store.items(monitor.name, since=since, limit=MOST_CHOSEN, changed=True)
     if not changed:
         return
-    kinds = _kinds(monitor, store, since)
+    kinds = kinds_of_items(monitor, store, since)
     told = {identity: incident.id for incident in incidents for identity in incident.anomaly_ids}
     for item in reversed(changed):
         raised = item.is_selected
-        held = "likelier not wanted than wanted" if item.relevance < 0 else "others were wanted more"
         yield ChosenSighting(
             monitor=monitor.name,
             window=item.window,
             headline=item.headline,
             kind=kinds.get(item.id, ""),
-            reason="like what was called relevant" if raised else held,
+            reason=reason_of(item),
             is_raised=raised,
             anomaly_id=item.anomaly_id,
             incident_id=told.get(item.anomaly_id, "") if raised else "",
         )
 
 
-def _kinds(monitor: MonitorSettings, store: Store, since: datetime) -> dict[str, str]:
-    """The names of the kinds of the newest items, by their ids: the kinds found last, or else found now."""
+def reason_of(item: Item) -> str:
+    """Why people's answers raised or held back what they changed."""
+    if item.is_selected:
+        return "like what was called relevant"
+    return "likelier not wanted than wanted" if item.relevance < 0 else "others were wanted more"
+
+
+def kinds_of_items(monitor: MonitorSettings, store: Store, since: datetime) -> dict[str, str]:
+    """The names of the kinds of the newest items, by their ids and their anomalies': kinds found last, or else now."""
     from tocsin.relevancy import embedding_names, embedding_schema, find_types, name_types
 
     schema = embedding_schema(monitor.kind)
@@ -109,7 +115,8 @@ def _kinds(monitor: MonitorSettings, store: Store, since: datetime) -> dict[str,
         slices=[item.slice for item in items],
         kpis=[item.kpi for item in items],
     )
-    return {item.id: names[place] for item, place in zip(items, places.tolist(), strict=True)}
+    placed = list(zip(items, places.tolist(), strict=True))
+    return {name: names[place] for item, place in placed for name in (item.anomaly_id, item.id)}
 
 
 def _flagged(monitor: MonitorSettings, store: Store, incidents: Sequence[Incident]) -> Iterator[FlaggedEntity]:
