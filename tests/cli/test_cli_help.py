@@ -65,10 +65,10 @@ def test_the_public_names_are_these() -> None:
 def test_every_command_is_here() -> None:
     names = {" ".join(path) for path in COMMANDS}
     assert names == {
-        "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "types", "deliver", "export",
-        "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm", "simulate spikes",
-        "evaluate roi", "evaluate contextual", "evaluate collections", "evaluate power", "evaluate series",
-        "evaluate relevancy",
+        "demo", "init", "check", "run", "backfill", "watch", "why", "report", "feedback", "types", "serve", "deliver",
+        "export", "score", "simulate funnel", "simulate publishers", "simulate sellers", "simulate farm",
+        "simulate spikes", "evaluate roi", "evaluate contextual", "evaluate collections", "evaluate power",
+        "evaluate series", "evaluate relevancy",
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import typer
 from tocsin.cli.answers import feedback, types
 from tocsin.cli.evaluate import evaluations
 from tocsin.cli.score import score
+from tocsin.cli.serve import serve
 from tocsin.cli.simulate import simulations
 from tocsin.errors import TocsinError
 
@@ -30,6 +31,7 @@ app.add_typer(evaluations, name="evaluate")
 app.command()(score)
 app.command()(feedback)
 app.command()(types)
+app.command()(serve)
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Monitors = Annotated[list[str] | None, typer.Option("--monitor", "-m", help="Only this monitor (repeatable).")]
