@@ -1,6 +1,6 @@
 """What answers are worth on labelled tables, as Markdown for docs/benchmarks.md.
 
-    python benchmarks/quality/relevancy.py --data FOLDER [--names "conout_*" "adbench_*"] [--splits 3] [--rows 20000]
+    python benchmarks/quality/relevancy.py --data FOLDER [--names "conout_*" "adbench_*"] [--splits 5] [--rows 20000]
 
 Each table (Parquet, a column `label`) is split in two halves. An isolation forest reports about as many rows of each as
 are anomalous; an oracle answers about rows of the first half, drawn at random among those reported. Gain: F1 on the
@@ -101,8 +101,8 @@ def with_trees(model: Relevancy, first: Half, rows: Ints, second: Half, seed: in
     return mixed
 
 
-def gains(data: pd.DataFrame, splits: int, n_rows: int) -> tuple[float, dict[tuple[str, int], float]]:
-    """The forest's F1, and the mean gain of (method, number of answers)."""
+def gains(data: pd.DataFrame, splits: int, n_rows: int) -> tuple[float, dict[tuple[str, int], Floats]]:
+    """The forest's mean F1, and the gain of (method, number of answers), a number a split."""
     bases, found = [], {}
     for split in range(splits):
         first, second, threshold = halves(data, split, n_rows)
@@ -121,7 +121,7 @@ def gains(data: pd.DataFrame, splits: int, n_rows: int) -> tuple[float, dict[tup
                 if name == "default":
                     mixed = with_trees(model, first, rows, second, split)
                     found.setdefault((BLEND, n), []).append(_gain(second, mixed, base))
-    return float(np.mean(bases)), {key: float(np.mean(values)) for key, values in found.items()}
+    return float(np.mean(bases)), {key: np.array(values) for key, values in found.items()}
 
 
 def _gain(half: Half, score: Floats, base: Bools) -> float:
@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--names", nargs="+", default=["conout_*", "adbench_*"])
-    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--rows", type=int, default=20_000)
     chosen = parser.parse_args()
     started = time.process_time()
@@ -154,13 +154,29 @@ def main() -> None:
     print(row("gain in F1, ± standard error over tables", *(f"{n} answers" for n in ANSWERS)))
     print("|---" * (len(ANSWERS) + 1) + "|")
     for name in names:
-        values = np.array([[table[name, n] for n in ANSWERS] for table in tables.values()])
+        values = np.array([[table[name, n].mean() for n in ANSWERS] for table in tables.values()])
         errors = values.std(axis=0, ddof=1) / len(values) ** 0.5
         cells = (f"{mean:+.3f} ± {error:.3f}" for mean, error in zip(values.mean(axis=0), errors, strict=True))
         print(row(name, *cells))
-    print("\n" + row("100 answers", "forest's F1", *names) + "\n" + "|---" * (len(names) + 2) + "|")
+    lowest = {name: min((standing(found[name, n]), table, n) for table, found in tables.items() for n in ANSWERS)
+              for name in names}  # fmt: skip
+    print("\nLowest gain of all tables and numbers of answers, in standard errors over splits:")
+    for name, (value, table, n) in lowest.items():
+        print(f"* {name}: {value:+.1f} ({table}, {n} answers: {tables[table][name, n].mean():+.3f})")
+    others = names[1:]
+    heads = (*(f"{n} answers" for n in ANSWERS), *(f"{name}, {ANSWERS[-1]}" for name in others))
+    print("\n" + row("default", "forest's F1", *heads) + "\n" + "|---" * (len(heads) + 2) + "|")
     for table, found in tables.items():
-        print(row(table, f"{bases[table]:.3f}", *(f"{found[name, 100]:+.3f}" for name in names)))
+        shown = [found["default", n] for n in ANSWERS] + [found[name, ANSWERS[-1]] for name in others]
+        print(row(table, f"{bases[table]:.3f}", *(f"{values.mean():+.3f}" for values in shown)))
+
+
+def standing(values: Floats) -> float:
+    """The mean in standard errors; 0 where nothing was gained or lost in any split."""
+    if not values.any():
+        return 0.0
+    error = values.std(ddof=1) / len(values) ** 0.5
+    return float(values.mean() / error) if error > 0 else float(np.copysign(np.inf, values.mean()))
 
 
 if __name__ == "__main__":
