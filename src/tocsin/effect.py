@@ -9,6 +9,7 @@ written. An alert is an incident; of what belongs to none, a sighting of a slice
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -111,7 +112,7 @@ def effect_of_answers(settings: Settings, store: Store, monitor: MonitorSettings
         n_base=sum(base),
         n_relevant=sum(was and verdict is True for was, verdict in zip(base, verdicts, strict=True)),
         n_dismissed=sum(was and verdict is False for was, verdict in zip(base, verdicts, strict=True)),
-        crossed=_replay(_crossed(settings.relevancy, items, labels, is_base), *parts),
+        crossed=_replay(_crossed(settings.relevancy, items, labels, is_base, alerts), *parts),
         with_all=_replay(_chosen(settings.relevancy, items, labels, items, []), *parts),
         is_off=settings.relevancy.mode == "off" or not monitor.relevancy,
     )
@@ -213,23 +214,33 @@ def _end(items: Iterable[Item]) -> datetime:
 
 
 def _crossed(
-    settings: RelevancySettings, items: Sequence[Item], labels: Sequence[LabelledItem], is_base: Bools
+    settings: RelevancySettings,
+    items: Sequence[Item],
+    labels: Sequence[LabelledItem],
+    is_base: Bools,
+    alerts: Sequence[Sequence[int]],
 ) -> Bools:
-    """Stretch by stretch, by the answers to the others; stretches hold equally many answers."""
+    """Stretch by stretch, by the answers to the others; stretches hold equally many answers, and whole alerts."""
     if not labels:
         return is_base
     first = {label.answered: label.at for label in sorted(labels, key=lambda label: label.at, reverse=True)}
     times = sorted(first.values())
     cuts = [times[len(times) * part // N_STRETCHES] for part in range(1, N_STRETCHES)]
-    stretch = np.searchsorted(np.array(cuts), np.array([item.window.start for item in items]), side="right")
+    told_in = [bisect_right(cuts, label.at) for label in labels]
+    stretch = np.empty(len(items), dtype=np.int64)
+    for alert in alerts:
+        stretch[list(alert)] = bisect_right(cuts, min(items[place].window.start for place in alert))
     chosen = is_base.copy()
     for number in range(N_STRETCHES):
         inside = np.flatnonzero(stretch == number)
         if len(inside):
             mine = [items[place] for place in inside.tolist()]
-            start, end = mine[0].window.start, mine[-1].window.start
-            others = {name for name, at in first.items() if start <= at <= end}
-            taught = [label for label in labels if label.answered not in others and not start <= label.at <= end]
+            names = {item.id for item in mine}
+            # an answer about an incident speaks of many windows: it is left out whole if it speaks of any here
+            seen = {
+                label.answered for label, at in zip(labels, told_in, strict=True) if at == number or label.id in names
+            }
+            taught = [label for label in labels if label.answered not in seen]
             recent = items[max(0, int(inside[0]) - N_RECENT) : int(inside[0])]
             chosen[inside] = _chosen(settings, mine, taught, items, recent)
     return chosen

@@ -24,9 +24,10 @@ from tests.relevancy.test_embeddings import (
     entity_population,
     point_population,
 )
-from tests.store.conftest import make_anomaly, make_run, window
+from tests.store.conftest import make_anomaly, make_incident, make_run, window
 from tocsin.anomaly_types import types_of
 from tocsin.config import RelevancySettings, Settings, parse_settings
+from tocsin.effect import effect_of_answers
 from tocsin.incidents import Sighting, describe_silence
 from tocsin.model import Anomaly, Direction, Feedback, Item, LabelledItem, Slice, Verdict
 from tocsin.pipeline.contextual.candidates import excesses, next_entities
@@ -317,6 +318,43 @@ def test_the_faithful_mode_finds_the_kinds_of_every_lens(draw: Any) -> None:
     shift = wishes.latent(items, window(240).start)[0] - np.array([item.excess for item in items])
     good, bad = shift[wanted][:, None], shift[~wanted].round(9)
     assert (good.round(9) > bad).mean() + (good.round(9) == bad).mean() / 2 > 0.9
+
+
+def test_the_replay_leaves_out_an_answer_whole(store: Store, config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incidents of ten windows, a new one every five: what is said of one is not used where it goes on later."""
+    relevance = Relevance(store, config, config.monitor[0])
+    parts = [f"c{number}" for number in range(6)]
+    for index in range(35):
+        alive = [number for number in range(6) if 5 * number <= index < 5 * number + 10]
+        found = found_of([(rise(index, parts[number]), 2.0 + index % 10) for number in alive])
+        chosen = relevance.settle(found, relevance.judge(found, window(index)), None, [])
+        incidents = [
+            make_incident(
+                5 * number, index, tuple(rise(past, parts[number]).id for past in range(5 * number, index + 1)),
+                slice=Slice((("country", parts[number]),)),
+            )
+            for number in alive
+        ]  # fmt: skip
+        with store.window_transaction("ctr", window(index)) as transaction:
+            transaction.write(make_run(index), chosen.found.anomalies, incidents, [], chosen.items)
+    known = store.incidents()
+    assert len(known) == 6
+    for incident in known:
+        store.add_feedback(Feedback(incident.id, Verdict.NOT_RELEVANT, NOON, "anna"))
+    of_item = store.subjects(store.items("ctr"))[0]
+    seen: list[set[str]] = []
+    choose = Wishes.choose
+
+    def watched(wishes: Wishes, items: list[Item], recent: list[Item], at: datetime) -> Any:
+        seen.append({label.answered for label in wishes._labels} & {of_item[item.anomaly_id] for item in items})
+        return choose(wishes, items, recent, at)
+
+    monkeypatch.setattr(Wishes, "choose", watched)
+    effect = effect_of_answers(config, store, config.monitor[0])
+    assert effect.n_base == effect.n_answers == 6
+    *crossed, whole = seen
+    assert crossed == [set()] * len(crossed) != []
+    assert len(whole) == 6
 
 
 def test_answers_of_long_ago_fade() -> None:
