@@ -19,7 +19,7 @@ from tocsin.formatting import (
     format_value,
     format_window,
 )
-from tocsin.model import Anomaly, Incident
+from tocsin.model import Anomaly, Incident, Item
 from tocsin.store import Store
 
 __all__ = ["why"]
@@ -28,7 +28,7 @@ N_ANOMALIES, N_BINS = 10, 8
 
 
 def why(store: Store, identity: str) -> list[str]:
-    """Explain an anomaly or an incident.
+    """Explain an anomaly, an incident, or a sighting below the threshold.
 
     Parameters
     ----------
@@ -40,9 +40,11 @@ def why(store: Store, identity: str) -> list[str]:
     InputError
         Nothing, or more than one thing, has such an id.
     """
-    subject = store.find(identity)
+    subject = store.subject(identity)
     if isinstance(subject, Incident):
         lines = list(_incident(subject, store))
+    elif isinstance(subject, Item):
+        lines = list(_sighting(subject))
     else:
         explain = {"slices": _anomaly, "collections": _collection, "series": _point}.get(subject.kind, _entity)
         lines = list(explain(subject))
@@ -58,9 +60,24 @@ def _relevance(subject: Anomaly, store: Store) -> Iterator[str]:
     """What people's answers made of the sighting that an anomaly leads."""
     for item in store.items(subject.monitor, since=subject.window.start, until=subject.window.end):
         if item.anomaly_id == subject.id and item.model_version:
-            became = "rang" if item.is_selected else "was held back"
-            beyond = f"{abs(item.excess):.2g} powers of ten {'beyond' if item.excess > 0 else 'below'} the threshold"
-            yield f"relevance {item.relevance:.3g} by people's answers (above 0: wanted); {beyond}; it {became}"
+            yield _chosen(item)
+
+
+def _sighting(item: Item) -> Iterator[str]:
+    yield f"sighting {item.id} of {item.monitor}: {format_slice(item.slice)}"
+    yield f"window    {format_window(item.window)}"
+    yield f"seen      {item.headline}"
+    if item.model_version:
+        yield _chosen(item)
+    if not item.is_selected and not item.is_base:
+        yield "stored    nothing else: it is below the detection threshold and no answers raised it"
+
+
+def _chosen(item: Item) -> str:
+    """By what a sighting was chosen."""
+    became = "rang" if item.is_selected else "was held back" if item.is_base else "did not ring"
+    beyond = f"{abs(item.excess):.2g} powers of ten {'beyond' if item.excess > 0 else 'below'} the threshold"
+    return f"relevance {item.relevance:.3g} by people's answers (above 0: wanted); {beyond}; it {became}"
 
 
 def _anomaly(item: Anomaly) -> Iterator[str]:

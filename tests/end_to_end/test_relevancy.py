@@ -45,7 +45,7 @@ QUIET_CONFIG = CONFIG.replace("reevaluate = 3\n", "").replace('window = "1h"', '
 def events() -> tuple[pd.DataFrame, Slice, Slice]:
     """The funnel, the app with the harmless rises, and the country whose clicks fall."""
     sizes: dict[str, Any] = {"weeks": 3, "start": START, "n_countries": 3, "n_apps": 4, "n_partners": 2, "n_sdks": 2}
-    quiet = simulate_funnel(**sizes, troubles=()).events.to_pandas()
+    quiet = simulate_funnel(**sizes | {"weeks": 1}, troubles=()).events.to_pandas()  # which are large takes no longer
     apps = quiet.groupby("app")["views"].sum().nlargest(2).index
     app = Slice((("app", str(apps[1])),))
     country = Slice((("country", str(quiet.groupby("country")["views"].sum().idxmax())),))
@@ -126,14 +126,15 @@ def rang(folder: Path, part: Slice, direction: Direction) -> list[datetime]:
 
 def test_without_answers_the_store_is_that_of_a_detector_alone(folder: Path, before: Path, tmp_path: Path) -> None:
     shutil.copytree(before, tmp_path / "off")
-    report = go_on(folder)
-    go_on(tmp_path / "off", mode="off")
+    until = TURN + timedelta(days=2)
+    report = go_on(folder, until)
+    go_on(tmp_path / "off", until, mode="off")
     assert content(folder, "item") == content(tmp_path / "off", "item")
     assert (report.monitors[0].n_held, report.monitors[0].n_raised) == (0, 0)
     with opened(folder) as store:
         items = store.items("ctr", since=TURN)
         ids = {name for incident in store.incidents() for name in incident.anomaly_ids}
-    assert len(items) > 10
+    assert len(items) > 7
     assert all(item.is_base and item.is_selected and item.excess > 0 and item.anomaly_id in ids for item in items)
 
 
@@ -178,17 +179,30 @@ def test_answers_that_are_taken_back_leave_no_trace(folder: Path, before: Path, 
     for name in answer(folder, Direction.UP, Verdict.NOT_RELEVANT):
         with opened(folder) as store:
             store.undo_feedback(name, "anna", at=END)
-    go_on(folder)
-    go_on(tmp_path / "never")
+    until = TURN + timedelta(days=1)
+    go_on(folder, until)
+    go_on(tmp_path / "never", until)
     assert content(folder, "feedback") == content(tmp_path / "never", "feedback")
+
+
+def test_with_the_last_answer_goes_what_was_learned(folder: Path) -> None:
+    ids = answer(folder, Direction.UP, Verdict.NOT_RELEVANT)
+    go_on(folder, TURN + 12 * HOUR)
+    with opened(folder) as store:
+        assert store.get_state("ctr", STATE) is not None
+        for name in ids:
+            store.undo_feedback(name, "anna", at=END)
+    go_on(folder, TURN + 14 * HOUR)
+    with opened(folder) as store:
+        assert store.get_state("ctr", STATE) is None
 
 
 def test_window_by_window_is_as_at_once_and_again_changes_nothing(folder: Path, before: Path, tmp_path: Path) -> None:
     answer(folder, Direction.UP, Verdict.NOT_RELEVANT)
     shutil.copytree(folder, tmp_path / "steps")
-    until = TURN + timedelta(days=1, hours=16)
+    until = TURN + timedelta(days=1, hours=4)
     go_on(folder, until)
-    for hours in range(8, 41, 8):
+    for hours in (8, 18, 28):
         run(settings_of(tmp_path / "steps"), now=TURN + hours * HOUR)
     assert outcome(folder) == outcome(tmp_path / "steps")
     assert any(not is_selected for _, _, is_selected in outcome(folder)[0])
@@ -223,9 +237,9 @@ def test_a_monitor_can_be_left_out(folder: Path, events: tuple[pd.DataFrame, Sli
     answer(folder, Direction.UP, Verdict.NOT_RELEVANT)
     text = QUIET_CONFIG.replace('name = "ctr"', 'name = "ctr"\nrelevancy = false')
     (folder / "tocsin.toml").write_text(text, encoding="utf-8")
-    (monitor,) = go_on(folder, TURN + timedelta(days=2)).monitors
+    (monitor,) = go_on(folder, TURN + timedelta(days=1)).monitors
     assert monitor.n_held == 0
-    assert len(rang(folder, events[1], Direction.UP)) == 2
+    assert len(rang(folder, events[1], Direction.UP)) == 1
 
 
 def test_monitors_of_a_kind_learn_from_each_other(folder: Path) -> None:
@@ -241,19 +255,17 @@ def test_monitors_of_a_kind_learn_from_each_other(folder: Path) -> None:
 def test_a_kill_leaves_whole_windows_with_their_items(folder: Path, before: Path, tmp_path: Path) -> None:
     answer(folder, Direction.UP, Verdict.NOT_RELEVANT)
     shutil.copytree(folder, tmp_path / "undisturbed")
-    until = TURN + timedelta(days=2)
+    until = TURN + timedelta(days=1)
     arguments = ["--since", TURN.isoformat(), "--until", until.isoformat(), "--at", END.isoformat()]
     command = [sys.executable, "-m", "tocsin", "backfill", "-c", str(folder / "tocsin.toml"), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(600):
-        time.sleep(0.02)
-        with opened(folder) as store:
-            if len(store.runs("ctr", since=TURN)) > 2:
-                break
+    with opened(folder) as store:
+        while process.poll() is None and len(store.runs("ctr", since=TURN)) <= 2:
+            time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     with opened(folder) as store:
-        assert 0 < len(store.runs("ctr", since=TURN)) < 24
+        assert 0 < len(store.runs("ctr", since=TURN)) < 12
     go_on(folder, until)
     go_on(tmp_path / "undisturbed", until)
     assert outcome(folder) == outcome(tmp_path / "undisturbed")
@@ -459,7 +471,12 @@ def test_slices_that_are_nearly_flagged_are_candidates_apart_from_causes(folder:
         others = [other for other in items if other.window == item.window and other.id != item.id]
         assert all(apart(item.slice, other.slice) for other in others)
     raised = [item for item in below if item.is_selected]
+    silent = next(item for item in below if not item.is_selected)
     with opened(folder) as store:
+        told = why(store, silent.id[:11])
+        assert told[0].startswith(f"sighting {silent.id} of ctr: ")
+        assert told[2].endswith(silent.headline)
+        assert told[3].endswith("below the threshold; it did not ring")
         write_report(folder / "report.html", settings_of(folder), store, END)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("like what was called relevant") == len(raised)

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from tests.reference.relevancy_reference import relevance_by_hand, select_by_hand
 from tocsin import Relevancy
 from tocsin.errors import InputError
-from tocsin.relevancy.clusters import Clusters, relevance
+from tocsin.relevancy.clusters import Clusters, quotas, relevance
 from tocsin.relevancy.gaussian_process import Posterior, Scale, prior_mean
 
 MODES = ("default", "faithful")
@@ -138,6 +138,33 @@ def test_items_that_come_one_at_a_time_are_chosen_beside_the_earlier_ones(mode):
     assert alone[0] == together[299]
 
 
+def test_an_answer_about_many_items_opens_the_band_once():
+    """Three answers, each about twenty items, are three."""
+    items = Items(6, n_answers=60)
+    rows = items.answered
+    about = items.embeddings[rows], items.surprise[rows], np.full(60, -1), items.times[rows]
+    model = Relevancy(threshold=3.0, random_state=1).prepare(items.embeddings)
+    n_base = (items.surprise > 3.0).sum()
+    everything = items.embeddings, items.surprise, 20.0
+    assert model.fit(*about).select(*everything).sum() < n_base
+    assert model.fit(*about, answered=np.repeat(["x", "y", "z"], 20)).select(*everything).sum() == n_base
+    restored = clone(model).set_state(model.get_state())
+    assert restored.select(*everything).sum() == n_base
+    with pytest.raises(InputError, match="of an answer"):
+        model.fit(*about, answered=[1, 2])
+
+
+def test_settings_without_bounds_are_no_bounds():
+    """What is infinite must not become a negative number of alerts."""
+    items = Items(7, n_answers=80)
+    labels = np.ones(80)
+    wide = items.fitted("default", labels=labels, band=(0.0, np.inf)).select(items.embeddings, items.surprise, 20.0)
+    assert wide.sum() > 1.5 * (items.surprise > 3.0).sum()
+    for ratio in (5e21, np.inf):
+        found = quotas(np.array([3, 0]), np.array([10, 10]), np.array([ratio, ratio]))
+        assert found.tolist() == [10, 0]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_hostile_but_allowed_items(mode):
     items = Items(2)
@@ -177,6 +204,8 @@ def test_a_state_is_what_was_learned(mode):
         ({"band": (1.5, 2.0)}, "band"),
         ({"pseudo_counts": -1.0}, "Pseudo"),
         ({"n_clusters": 0}, "number of clusters"),
+        ({"pseudo_counts": np.inf}, "Pseudo"),
+        ({"candidate_threshold": np.nan}, "candidate threshold"),
     ],
 )
 def test_bad_settings_are_named(change, message):
@@ -195,6 +224,9 @@ def test_bad_items_are_named():
         model.select([[np.nan, 0.0]], [4.0], 0.0)
     with pytest.raises(InputError, match="surprise is missing"):
         model.select(np.zeros((1, 2)), [np.nan], 0.0)
+    for now in (np.nan, np.inf):
+        with pytest.raises(InputError, match="time of a selection"):
+            model.adjusted_score(np.zeros((1, 2)), [4.0], now)
     with pytest.raises(InputError, match="1 \\(relevant\\)"):
         model.fit(np.zeros((1, 2)), [4.0], [0], [0.0])
     with pytest.raises(InputError, match="a time each"):

@@ -138,3 +138,16 @@ def test_a_card_counts_its_own() -> None:
     assert [card.relevance for card in without] == [1.0, 1.0]
     with pytest.raises(InputError, match="answers"):
         type_cards(types, table, SLICES, item_ids=[""] * 50, selected=[True] * 50, answered=answered)
+
+
+def test_an_answer_about_what_could_be_no_member_is_on_no_card() -> None:
+    """Another monitor's answers are of kinds that this one may never have seen."""
+    table = table_of(SLICES, *(drop(hour % 6) for hour in range(30)), *(rise(8 + hour % 12) for hour in range(20)))
+    table[:, SLICES.index("traffic")] = np.random.default_rng(0).normal(0, 0.01, 50)
+    types = find_types(table)
+    foreign = np.repeat(table[:1] + 3 * table.std(axis=0).max(), 4, axis=0)
+    cards = type_cards(
+        types, table, SLICES, item_ids=[""] * 50, selected=[True] * 50, answered=np.r_[foreign, table[:1]],
+        labels=[-1, -1, -1, -1, 1],
+    )  # fmt: skip
+    assert sorted((card.n_relevant, card.n_not_relevant) for card in cards) == [(0, 0), (1, 0)]

@@ -130,6 +130,19 @@ def test_an_item_below_the_threshold_is_answered_by_its_own_id(store: Store) -> 
     assert taught(store) == {}
 
 
+def test_an_id_that_fits_several_anomalies_is_not_taken_for_an_item(store: Store) -> None:
+    below = make_item(1, "FR", -0.5, is_base=False, is_selected=False)
+    start = below.id[:2]
+    twins = [make_anomaly(1, f"c{number}") for number in range(3_000)]
+    twins = [anomaly for anomaly in twins if anomaly.id.startswith(start)]
+    assert len(twins) > 1
+    with store.window_transaction("ctr", window(1)) as transaction:
+        transaction.write(make_run(1), twins, [], [], [below])
+    with pytest.raises(InputError, match="Several"):
+        say(store, start, Verdict.RELEVANT)
+    assert store.feedback() == []
+
+
 def test_the_later_answer_decides_and_those_without_a_side_teach_nothing(store: Store) -> None:
     incident, item = write(store, 1, make_item(1)), make_item(1)
     say(store, incident, Verdict.RELEVANT, 1, "ada")
@@ -217,11 +230,24 @@ def test_of_a_hundred_thousand_answers_the_newest_of_both_sides_teach(store: Sto
     labels = store.labels(["ctr"])
     relevant = [label for label in labels if label.is_relevant]
     assert len(labels) == 300
-    assert len(relevant) == 50  # of the 5,000 that are read
-    assert min(label.at for label in labels) >= T0 + timedelta(hours=95_000)
+    assert len(relevant) == 150
+    assert min(label.at for label in labels) == T0 + timedelta(hours=100_000 - 150 * 100)
     assert max(label.embedding[0] for label in labels) == 99_999.0
     assert [label.at for label in labels] == sorted(label.at for label in labels)
     assert store.labels(["other"]) == []
+
+
+def test_the_same_answer_again_and_again_does_not_push_out_the_others(store: Store) -> None:
+    """A script may answer one thing ten thousand times, under as many names."""
+    many_answers(store, 3, relevant_every=2)
+    incident = write(store, 5, make_item(5))
+    say(store, incident, Verdict.NOT_RELEVANT, 100)
+    columns = [column for column in schema.feedback.c if column.name not in ("id", "author")]
+    with writing(store._engine) as connection:
+        row = connection.execute(sa.select(*columns).where(schema.feedback.c.subject_id == incident)).one()
+        copies = [{**row._mapping, "author": f"author {number}"} for number in range(10_000)]
+        connection.execute(sa.insert(schema.feedback), copies)
+    assert taught(store) == {f"{number:012x}": number % 2 == 0 for number in range(3)} | {make_item(5).id: False}
 
 
 def test_a_crowd_of_one_side_does_not_push_out_the_other(store: Store) -> None:
@@ -233,7 +259,11 @@ def test_a_crowd_of_one_side_does_not_push_out_the_other(store: Store) -> None:
 
 def test_damaged_or_foreign_items_in_an_answer_teach_nothing(store: Store) -> None:
     many_answers(store, 3, relevant_every=1)
-    odd = [{"id": "x"}, {"id": "y", "monitor": "ctr", "at": "yesterday", "excess": 1, "schema": "", "embedding": []}]
+    sound = {"monitor": "ctr", "at": T0.isoformat(), "excess": 1, "schema": "slices/1-0", "embedding": [1.0]}
+    odd = [
+        {"id": "x"}, {**sound, "id": "y", "at": "yesterday"}, {**sound, "id": "z", "embedding": []},
+        {**sound, "id": "n", "embedding": ["nan"]}, {**sound, "id": "i", "excess": "inf"}, "no mapping", None,
+    ]  # fmt: skip
     with writing(store._engine) as connection:
         table = schema.feedback
         connection.execute(sa.update(table).where(table.c.subject_id == f"{1:012x}").values(items=odd))

@@ -72,6 +72,11 @@ class Relevance:
         self._of: tuple[date, str] | None = None
 
     @property
+    def has_answers(self) -> bool:
+        """Whether there is anything to learn from."""
+        return bool(self._labels)
+
+    @property
     def n_candidates(self) -> int:
         """How many sightings below the threshold a window may name; 0 where nothing could raise them."""
         return N_CANDIDATES if any(label.is_relevant for label in self._labels) else 0

@@ -4,10 +4,13 @@ The detector's budget is what it reports of the newest items and the window's to
 few; `tocsin.relevancy.Relevancy` says how many of them are wanted, near that budget. Those with the highest adjusted
 scores ring, but
 
+* what the detector reports and is more likely relevant than not rings before all else: nothing from below the threshold
+  takes its place, so that what is held back is more likely irrelevant;
 * what the detector does not report rings only if it is more likely relevant than not, by `ANY` answers about its like:
   an alert that was dismissed is not replaced by the next best noise;
-* what is more likely irrelevant is held back, whatever the budget, where `ENOUGH` answers are about its like: a kind
-  that was dismissed again and again is gone even where it makes up nearly everything.
+* what is more likely irrelevant is held back, whatever the budget, where `ENOUGH` answers are about its like and `MOST`
+  of them are dismissals: a kind that was dismissed again and again is gone even where it makes up nearly everything.
+  Where people, or their mistakes, contradict each other, the budget holds.
 
 The faithful mode is the paper's selection inside clusters, on scaled embeddings: the features of our lenses differ in
 size, other than those of the paper's auto-encoder, and unscaled the clusters would follow the largest alone.
@@ -32,12 +35,14 @@ __all__ = ["N_RECENT", "STATE", "Wishes"]
 
 STATE = "relevancy"
 """The name under which what was last chosen by is kept in the store."""
-LAYOUT = 2
-"""2: the faithful mode's clusters are of scaled embeddings."""
+LAYOUT = 3
+"""2: the faithful mode's clusters are of scaled embeddings. 3: the band counts answers, not their items."""
 N_RECENT = 300
 """The newest items before a window that its own are chosen beside."""
 ANY, ENOUGH = 1.0, 2.0
 """Answers about alike items, each counted by how alike it is, from which on a kind is known at all, and known well."""
+MOST = 2 / 3
+"""Of the answers about alike items."""
 REACH = 0.45
 """Items this part of the median distance apart are alike by a factor of exp(-1/2); at the median by 0.08."""
 DAY = timedelta(days=1)
@@ -70,7 +75,8 @@ class Wishes:
             random_state=0,
         )
         signs = [1 if label.is_relevant else -1 for label in labels]
-        self._model.prepare(self._seen(usual)).fit(self._seen(self._taught), _excesses(labels), signs, self._times)
+        taught = self._seen(self._taught), _excesses(labels), signs, self._times
+        self._model.prepare(self._seen(usual)).fit(*taught, answered=self._answer)
         self.version = self._digest(usual)
 
     @property
@@ -101,13 +107,16 @@ class Wishes:
         chosen = self._model.select(embeddings, excesses, day, latent=(scores, variances))
         if self._settings.mode != "faithful":
             n_alike = self.n_alike(batch, at)
-            may = np.where(is_base, (scores >= 0) | (n_alike < ENOUGH), (scores > 0) & (n_alike >= ANY))
-            chosen = _strongest(scores, may, int(chosen.sum()))
+            n_dismissed = self.n_alike(batch, at, dismissed=True)
+            is_unwanted = (scores < 0) & (n_alike >= ENOUGH) & (n_dismissed >= MOST * n_alike)
+            may = np.where(is_base, ~is_unwanted, (scores > 0) & (n_alike >= ANY))
+            chosen = _strongest(scores, may, is_base & (scores > 0), int(chosen.sum()))
         return chosen[: len(items)], scores[: len(items)]
 
-    def n_alike(self, items: Sequence[Item], at: datetime) -> Floats:
+    def n_alike(self, items: Sequence[Item], at: datetime, *, dismissed: bool = False) -> Floats:
         """(n,) answers about such items: each counts by how alike the most alike of its items is, and how long ago.
 
+        dismissed : only those that call something not relevant
         Likeness is that of the default mode's model, in either mode.
         """
         scale = self._scale
@@ -115,6 +124,8 @@ class Wishes:
         squared = (mine**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * mine @ others.T
         age = np.abs(self._times - _days(at)) / (self._settings.memory / DAY)
         alike = np.exp(-np.maximum(squared, 0.0) / (2 * (REACH * scale.euclidean) ** 2) - age)
+        if dismissed:
+            alike = alike * np.array([not label.is_relevant for label in self._labels])
         by_answer = np.zeros((int(self._answer.max()) + 1, len(mine)))
         np.maximum.at(by_answer, self._answer, alike.T)
         counted: Floats = by_answer.sum(axis=0)
@@ -145,11 +156,11 @@ class Wishes:
         return digest.hexdigest()
 
 
-def _strongest(scores: Floats, among: Bools, n: int) -> Bools:
-    """The highest `n` of some, all where there are fewer; of equals those that come first."""
+def _strongest(scores: Floats, among: Bools, first: Bools, n: int) -> Bools:
+    """The highest `n` of some, all where there are fewer, `first` before others; of equals those that come first."""
     places = np.flatnonzero(among)
     chosen = np.zeros(len(scores), dtype=bool)
-    chosen[places[np.argsort(-scores[places], kind="stable")[:n]]] = True
+    chosen[places[np.lexsort((-scores[places], ~first[places]))[:n]]] = True
     return chosen
 
 

@@ -146,7 +146,9 @@ class WindowWriter:
         ]
 
     def _keep_model(self, transaction: WindowTransaction) -> None:
-        """Keep what was chosen by, once for each model."""
+        """Keep what was chosen by, once for each model; nothing, once all answers are taken back."""
+        if not self.relevance.has_answers:
+            transaction.delete_states([STATE])
         wishes = self.relevance.wishes
         if wishes is not None and wishes.version != self._kept_model:
             layout, arrays, meta = wishes.state()

@@ -19,32 +19,48 @@ MOST_ANSWERS = 300
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """Items that people have judged: embeddings (n, n_features), and (n,) surprise, relevant, times."""
+    """Items that people have judged: embeddings (n, n_features), and (n,) surprise, relevant, times.
+
+    given : (n,) the number of the answer that each item was judged by; one answer may speak of several items
+    """
 
     embeddings: Floats
     surprise: Floats
     relevant: Bools
     times: Floats
+    given: Ints
 
     @classmethod
     def none(cls, n_features: int) -> Answers:
-        return cls(np.zeros((0, n_features)), np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0))
+        return cls(
+            np.zeros((0, n_features)), np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0), np.zeros(0, dtype=np.int64)
+        )
 
     @classmethod
-    def read(cls, embeddings: Any, surprise: Any, labels: Any, times: Any, n_features: int) -> Answers:
-        """Raises `InputError` for arrays that do not fit each other, and for labels other than 1 and -1."""
-        given = np.asarray(labels).ravel()
-        if not np.isin(given, (-1, 1)).all():
-            strange = given[~np.isin(given, (-1, 1))][0]
+    def read(
+        cls, embeddings: Any, surprise: Any, labels: Any, times: Any, n_features: int, *, given: Any = None
+    ) -> Answers:
+        """Raises `InputError` for arrays that do not fit each other, and for labels other than 1 and -1.
+
+        given : None: an answer each
+        """
+        signs = np.asarray(labels).ravel()
+        if not np.isin(signs, (-1, 1)).all():
+            strange = signs[~np.isin(signs, (-1, 1))][0]
             raise InputError("An answer is 1 (relevant) or -1 (not)", allowed="1, -1", got=strange)
         items = read_embeddings(embeddings, n_features)
         moments = np.asarray(times, dtype=float).ravel()
-        if not len(items) == len(given) == len(moments):
-            sizes = f"{len(items)} embeddings, {len(given)} labels, {len(moments)} times"
+        if not len(items) == len(signs) == len(moments):
+            sizes = f"{len(items)} embeddings, {len(signs)} labels, {len(moments)} times"
             raise InputError("Answers need an embedding, a label and a time each", got=sizes)
         if not np.isfinite(moments).all():
             raise InputError("The time of an answer", allowed="a finite number", got="NaN or infinite")
-        return cls(items, read_surprise(surprise, len(items)), given > 0, moments)
+        numbers = (
+            np.arange(len(items)) if given is None else np.unique(np.asarray(given).ravel(), return_inverse=True)[1]
+        )
+        if len(numbers) != len(items):
+            raise InputError("Each item is of an answer", allowed=f"{len(items)} numbers", got=len(numbers))
+        return cls(items, read_surprise(surprise, len(items)), signs > 0, moments, numbers)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -59,7 +75,18 @@ class Answers:
             of_kind = order[self.relevant[order] == kind]
             rank[of_kind] = np.arange(len(of_kind))
         kept = np.sort(np.lexsort((-self.times, rank >= most // 2))[:most])
-        return Answers(self.embeddings[kept], self.surprise[kept], self.relevant[kept], self.times[kept])
+        embeddings, surprise, relevant = self.embeddings[kept], self.surprise[kept], self.relevant[kept]
+        return Answers(embeddings, surprise, relevant, self.times[kept], self.given[kept])
+
+    @property
+    def n_answers(self) -> int:
+        """How many answers the items were judged by."""
+        return len(np.unique(self.given))
+
+    @property
+    def n_relevant(self) -> int:
+        """How many of the answers call something relevant."""
+        return len(np.unique(self.given[self.relevant]))
 
     def as_arrays(self) -> dict[str, Any]:
         return {
@@ -67,13 +94,14 @@ class Answers:
             "answer_surprise": self.surprise,
             "answer_relevant": self.relevant,
             "answer_times": self.times,
+            "answer_given": self.given,
         }
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any], n_features: int) -> Answers:
         labels = np.where(np.asarray(arrays["answer_relevant"], dtype=bool), 1, -1)
         embeddings, surprise, times = (arrays[f"answer_{name}"] for name in ("embeddings", "surprise", "times"))
-        return cls.read(embeddings, surprise, labels, times, n_features)
+        return cls.read(embeddings, surprise, labels, times, n_features, given=arrays["answer_given"])
 
 
 def read_embeddings(embeddings: Any, n_features: int | None = None) -> Floats:

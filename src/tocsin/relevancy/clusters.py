@@ -20,6 +20,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.model import Bools, Floats, Ints
 
@@ -29,6 +30,8 @@ MOST_CLUSTERS = 5
 N_SILHOUETTE = 1_000
 N_STARTS = 4
 EXPONENT = 50.0
+MOST_TIMES = 1e9
+"""An unbounded r is as good as this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +69,8 @@ class Clusters:
 
 
 def _fitted(candidates: Floats, n_clusters: int, seed: int) -> KMeans:
-    with warnings.catch_warnings():
+    # threads add in any order, which no seed can fix, and are slower on so few items
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return KMeans(n_clusters, n_init=N_STARTS, random_state=seed).fit(candidates)
 
@@ -102,6 +106,6 @@ def relevance(
 
 def quotas(n_reported: Ints, n_candidates: Ints, ratio: Floats) -> Ints:
     """(n_clusters,) N_adj; where a cluster has fewer candidates than its quota, they are not made up by another's."""
-    wanted = np.floor(n_reported * ratio + 1e-9).astype(np.int64)  # 3 x (1/3) must not become 0
-    found: Ints = np.minimum(wanted, n_candidates)
+    wanted = np.floor(n_reported * np.minimum(ratio, MOST_TIMES) + 1e-9)  # 3 x (1/3) must not become 0
+    found: Ints = np.minimum(wanted, n_candidates).astype(np.int64)
     return found

@@ -29,6 +29,8 @@ FIRST_ANSWERS, ENOUGH_ANSWERS, ENOUGH_RELEVANT = 10, 50, 5
 """Up to the first number of answers as many are selected as the detector reports; from the second on the whole band is
 open, upwards only if enough of them are "relevant": with few answers, mostly dismissals, nearly all would be held."""
 
+MOST_TIMES = 1e9
+"""More times as many as the detector reports are no limit, as infinitely many are."""
 CAUTION = 0.5
 """Standard deviations by which the odds of what the detector does not report must be beyond even: people are asked
 about what was reported, so that little is known of what lies below the threshold."""
@@ -125,7 +127,7 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
             self.clusters_ = Clusters.of(candidates, self.n_clusters, self.random_state or 0)
         return self._learn(Answers.none(self.n_features_))
 
-    def fit(self, embeddings: Any, surprise: Any, labels: Any, times: Any) -> Self:
+    def fit(self, embeddings: Any, surprise: Any, labels: Any, times: Any, *, answered: Any = None) -> Self:
         """Learn from answers, in place of all earlier ones.
 
         Parameters
@@ -136,13 +138,15 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
             1 = relevant, -1 = not.
         times : (n,)
             When the items were, in the unit of `memory`.
+        answered : (n,), optional
+            Which answer each item was judged by, where one speaks of several: it counts once for the band.
 
         Raises
         ------
         InputError, NotFittedError
         """
         self._require_prepared()
-        return self._learn(Answers.read(embeddings, surprise, labels, times, self.n_features_))
+        return self._learn(Answers.read(embeddings, surprise, labels, times, self.n_features_, given=answered))
 
     def _learn(self, answers: Answers) -> Self:
         self.answers_ = answers
@@ -174,6 +178,8 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
     def latent(self, embeddings: Any, surprise: Any, time: float) -> tuple[Floats, Floats]:
         """The adjusted score and its variance, (n,) each; the variance is 0 in the faithful mode."""
         items, surprises = self._items(embeddings, surprise)
+        if not math.isfinite(time):
+            raise InputError("The time of a selection", allowed="a finite number", got=time)
         if self.mode == "faithful":
             shift = np.log10(self.relevance_)[self.clusters_.of_each(items)]
             return surprises + shift, np.zeros(len(items))
@@ -252,10 +258,10 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
 
     def _numbers(self, n_reported: int) -> tuple[int, int]:
         """How many may be selected, at least and at most: the band opens as answers come."""
-        opened = (len(self.answers_) - FIRST_ANSWERS) / (ENOUGH_ANSWERS - FIRST_ANSWERS)
+        opened = (self.answers_.n_answers - FIRST_ANSWERS) / (ENOUGH_ANSWERS - FIRST_ANSWERS)
         opened = min(max(opened, 0.0), 1.0)
-        upwards = opened if self.answers_.relevant.sum() >= ENOUGH_RELEVANT else 0.0
-        low, high = 1 - opened * (1 - self.band[0]), 1 + upwards * (self.band[1] - 1)
+        upwards = opened if self.answers_.n_relevant >= ENOUGH_RELEVANT else 0.0
+        low, high = 1 - opened * (1 - self.band[0]), 1 + upwards * (min(self.band[1], MOST_TIMES) - 1)
         return math.ceil(low * n_reported - 1e-9), math.floor(high * n_reported + 1e-9)
 
     # --- kept ------------------------------------------------------------------------------------------------------
@@ -263,7 +269,7 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
     def get_state(self) -> dict[str, Any]:
         """What was learned: arrays and numbers; settings are not part of it."""
         self._require_prepared()
-        state: dict[str, Any] = {"version": 1, "mode": self.mode, **self.answers_.as_arrays()}
+        state: dict[str, Any] = {"version": 2, "mode": self.mode, **self.answers_.as_arrays()}
         if self.mode == "default":
             scale = self.scale_
             lengths = np.array([scale.euclidean, scale.taxicab])
@@ -273,9 +279,9 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
     def set_state(self, state: Mapping[str, Any]) -> Self:
         """Take a state of `get_state`; raises `InputError` for one of another mode or version."""
         self._check()
-        if (state.get("version"), state.get("mode")) != (1, self.mode):
+        if (state.get("version"), state.get("mode")) != (2, self.mode):
             raise InputError(
-                "This state of relevancy does not fit", allowed=f"version 1, mode {self.mode}",
+                "This state of relevancy does not fit", allowed=f"version 2, mode {self.mode}",
                 got=f"version {state.get('version')}, mode {state.get('mode')}",
             )  # fmt: skip
         if self.mode == "default":
@@ -307,9 +313,11 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
             raise InputError("The memory of relevancy", allowed="a positive time", got=self.memory)
         if self.n_clusters is not None and self.n_clusters < 1:
             raise InputError("The number of clusters", allowed="at least 1, or None", got=self.n_clusters)
+        if self.candidate_threshold is not None and math.isnan(self.candidate_threshold):
+            raise InputError("The candidate threshold of relevancy", allowed="a surprise, or None", got="NaN")
         if not 0 < self.clip[0] <= 1 <= self.clip[1]:
             raise InputError("The bounds of relevance", allowed="0 < L <= 1 <= U", got=self.clip)
         if not 0 <= self.band[0] <= 1 <= self.band[1]:
             raise InputError("The band of the number of alerts", allowed="0 <= low <= 1 <= high", got=self.band)
-        if not self.pseudo_counts >= 0:
-            raise InputError("Pseudo-counts", allowed="0 or more", got=self.pseudo_counts)
+        if not 0 <= self.pseudo_counts < math.inf:
+            raise InputError("Pseudo-counts", allowed="0 or more, finite", got=self.pseudo_counts)

@@ -70,6 +70,13 @@ class AnomalyTypes:
         nearest: Ints = distance.argmin(axis=1).astype(np.int64)
         return nearest
 
+    def distances(self, embeddings: npt.ArrayLike, places: Ints) -> Floats:
+        """(n,) how far each item is from the centre of the type at its place, in spreads; raises `InputError`."""
+        table = _read(embeddings, self.centres.shape[1])
+        apart = _scaled(table, self.mean, self.spread) - _scaled(self.centres, self.mean, self.spread)[places]
+        found: Floats = np.sqrt((apart * apart).sum(axis=1))
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """JSON values that `from_json` reads."""
         arrays = {name: getattr(self, name).tolist() for name in ("ids", "centres", "mean", "spread")}

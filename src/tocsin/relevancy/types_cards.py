@@ -16,6 +16,7 @@ from tocsin.relevancy.types import AnomalyTypes
 __all__ = ["AnomalyType", "type_cards"]
 
 N_EXAMPLES = 3
+ROUNDING = 1e-6
 PSEUDO_COUNTS, CLIP = 5.0, (0.2, 5.0)
 """The first answers do not count for everything."""
 
@@ -26,7 +27,7 @@ class AnomalyType:
 
     id         : stays the same from run to run
     n_selected : of its items, those that people were told of
-    n_relevant, n_not_relevant : answers, those about items that are gone included
+    n_relevant, n_not_relevant : answers about such items, those that are gone or of another monitor included
     relevance  : above 1 more of the kind is wanted than is reported, below 1 less; 1 without answers
     examples   : ids of the most typical items
     """
@@ -70,11 +71,17 @@ def type_cards(
     """
     shown, said = np.asarray(selected, dtype=bool), np.asarray(labels, dtype=np.float64)
     places = types.assign(embeddings)
-    judged = types.assign(answered) if answered is not None and len(answered) else np.empty(0, dtype=np.int64)
+    given = np.empty((0, types.centres.shape[1])) if answered is None or not len(answered) else answered
+    judged = types.assign(given)
     for word, got, allowed in (("ids", item_ids, places), ("selections", shown, places), ("answers", said, judged)):
         if len(got) != len(allowed):
             raise InputError(f"The {word} of anomalies on cards", allowed=str(len(allowed)), got=len(got))
     n_types = len(types.ids)
+    # what is said of another monitor's anomalies is about a type only if it could be a member of it
+    reach = np.full(n_types, -np.inf)
+    np.maximum.at(reach, places, types.distances(embeddings, places))
+    is_near = types.distances(given, judged) <= reach[judged] + ROUNDING
+    judged, said = judged[is_near], said[is_near]
     n_items, n_selected, n_relevant, n_not = (
         np.bincount(chosen, minlength=n_types) for chosen in (places, places[shown], judged[said > 0], judged[said < 0])
     )

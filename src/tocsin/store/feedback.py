@@ -21,7 +21,7 @@ from tocsin.store.labels import as_json
 from tocsin.store.records import feedback_from_row
 from tocsin.store.types import plain
 
-__all__ = ["add", "counting", "decided", "excluded", "undo"]
+__all__ = ["add", "counting", "decided", "excluded", "subject_of", "undo"]
 
 TOLD = ("subject_id", "verdict", "at", "author", "comment")
 DECIDING = ("subject_kind", "subject_id", "verdict", "author")
@@ -34,7 +34,7 @@ def add(connection: Connection, feedback: Feedback) -> Feedback:
     Raises `InputError` for unknown subjects. An item that is below the threshold, which no anomaly or incident tells
     of, may be answered by its own id.
     """
-    subject = _subject(connection, feedback.subject_id)
+    subject = subject_of(connection, feedback.subject_id)
     window = Window(subject.first.start, subject.last.end) if isinstance(subject, Incident) else subject.window
     connection.execute(
         sa.insert(schema.feedback).values(
@@ -54,14 +54,10 @@ def add(connection: Connection, feedback: Feedback) -> Feedback:
     return Feedback(subject.id, feedback.verdict, feedback.at, feedback.author, feedback.comment)
 
 
-def _subject(connection: Connection, id_prefix: str) -> Anomaly | Incident | Item:
-    try:
-        return queries.find(connection, id_prefix)
-    except InputError:
-        item = find_item(connection, id_prefix)
-        if item is None:
-            raise
-        return item
+def subject_of(connection: Connection, id_prefix: str) -> Anomaly | Incident | Item:
+    """The one anomaly or incident whose id begins so; where there is none, the one item; raises `InputError`."""
+    found = queries.find_or_none(connection, id_prefix) or find_item(connection, id_prefix)
+    return found or queries.find(connection, id_prefix)
 
 
 def undo(connection: Connection, subject_id: str, author: str, at: datetime) -> Feedback:

@@ -143,6 +143,14 @@ def _anomaly_ids(connection: Connection, incident_ids: Sequence[str]) -> dict[st
 
 def find(connection: Connection, id_prefix: str) -> Anomaly | Incident:
     """The one anomaly or incident whose id begins like this, as git finds a commit; raises `InputError`."""
+    found = find_or_none(connection, id_prefix)
+    if found is None:
+        raise InputError("No anomaly or incident has this id", got=id_prefix, hint="`tocsin report` lists them")
+    return found
+
+
+def find_or_none(connection: Connection, id_prefix: str) -> Anomaly | Incident | None:
+    """None where there is none; raises `InputError` where there are several, and for what is no id."""
     prefix = id_prefix.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{1,12}", prefix):
         raise InputError(
@@ -152,8 +160,6 @@ def find(connection: Connection, id_prefix: str) -> Anomaly | Incident:
         *incidents_where(connection, [_begins(schema.incident.c.id, prefix)], limit=6),
         *anomalies_where(connection, [_begins(schema.anomaly.c.id, prefix)], limit=6),
     ]
-    if not found:
-        raise InputError("No anomaly or incident has this id", got=id_prefix, hint="`tocsin report` lists them")
     if len(found) > 1:
         raise InputError(
             "Several anomalies or incidents begin like this",
@@ -161,7 +167,7 @@ def find(connection: Connection, id_prefix: str) -> Anomaly | Incident:
             got=id_prefix,
             hint="give more digits",
         )
-    return found[0]
+    return found[0] if found else None
 
 
 def _begins(column: sa.Column[str], prefix: str) -> Condition:

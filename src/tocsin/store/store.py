@@ -134,6 +134,11 @@ class Store:
         with reading(self._engine) as connection:
             return queries.find(connection, id_prefix)
 
+    def subject(self, id_prefix: str) -> Anomaly | Incident | Item:
+        """What an answer can be given to: as `find`, and where there is nothing, the one item whose id begins so."""
+        with reading(self._engine) as connection:
+            return answers.subject_of(connection, id_prefix)
+
     def items(
         self,
         monitor: str,
