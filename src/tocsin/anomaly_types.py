@@ -58,6 +58,7 @@ def types_of(
         selected=[item.is_selected for item in items],
         answered=np.array([label.embedding for label in labels]),
         labels=[1 if label.is_relevant else -1 for label in labels],
+        subjects=[label.answered for label in labels],
         slices=[item.slice for item in items],
         kpis=[item.kpi for item in items],
     )

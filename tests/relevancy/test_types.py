@@ -151,3 +151,8 @@ def test_an_answer_about_what_could_be_no_member_is_on_no_card() -> None:
         labels=[-1, -1, -1, -1, 1],
     )  # fmt: skip
     assert sorted((card.n_relevant, card.n_not_relevant) for card in cards) == [(0, 0), (1, 0)]
+    once = type_cards(
+        types, table, SLICES, item_ids=[""] * 50, selected=[True] * 50, answered=table[[0, 1, 2, 30]],
+        labels=[1, 1, 1, 1], subjects=["one incident"] * 3 + ["another"],
+    )  # fmt: skip
+    assert [card.n_relevant for card in once] == [1, 1]

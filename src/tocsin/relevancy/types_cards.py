@@ -51,6 +51,7 @@ def type_cards(
     selected: npt.ArrayLike,
     answered: Floats | None = None,
     labels: npt.ArrayLike = (),
+    subjects: Sequence[str] | None = None,
     relevance: Sequence[float] | None = None,
     slices: Sequence[Slice] | None = None,
     kpis: Sequence[str] | None = None,
@@ -62,6 +63,7 @@ def type_cards(
     embeddings : (n, d) of the items, not scaled; `names` of the features
     item_ids, selected : n, which items there are and whether people were told of them
     answered, labels : (m, d) embeddings that were answered, and m answers: > 0 relevant, < 0 not relevant, 0 neither
+    subjects : m, optional, what each was answered by: an answer about several items of a type is one answer
     relevance : one a type, in the order of `types.ids`; None: r of the answers, see `clusters`
     slices, kpis : n, optional, for the names
 
@@ -82,6 +84,10 @@ def type_cards(
     np.maximum.at(reach, places, types.distances(embeddings, places))
     is_near = types.distances(given, judged) <= reach[judged] + ROUNDING
     judged, said = judged[is_near], said[is_near]
+    if subjects is not None:
+        by_answer = list(zip(judged.tolist(), said.tolist(), np.asarray(subjects)[is_near].tolist(), strict=True))
+        once = [by_answer.index(one) for one in dict.fromkeys(by_answer)]
+        judged, said = judged[once], said[once]
     n_items, n_selected, n_relevant, n_not = (
         np.bincount(chosen, minlength=n_types) for chosen in (places, places[shown], judged[said > 0], judged[said < 0])
     )
