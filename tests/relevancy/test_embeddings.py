@@ -216,14 +216,14 @@ def slice_population(rng: np.random.Generator, is_wanted: bool) -> Anomaly:
 @pytest.mark.parametrize(
     "draw", [slice_population, collection_population, entity_population, point_population], ids=KINDS
 )
-def test_a_dozen_answers_part_what_is_wanted_from_what_is_not(draw: Any) -> None:
+def test_twenty_answers_part_what_is_wanted_from_what_is_not(draw: Any) -> None:
     rng = np.random.default_rng(0)
     wanted = rng.random(150) < 0.5
     table = embedding_matrix([embed(draw(rng, bool(one)), {}, "UTC") for one in wanted])
     surprise = 3 + rng.exponential(1, len(table))
     model = Relevancy(threshold=3.0, candidate_threshold=1.0, random_state=0).prepare(table)
-    answered = np.r_[np.flatnonzero(wanted)[:6], np.flatnonzero(~wanted)[:6]]
-    model.fit(table[answered], surprise[answered], np.where(wanted[answered], 1, -1), np.zeros(12))
+    answered = np.r_[np.flatnonzero(wanted)[:10], np.flatnonzero(~wanted)[:10]]
+    model.fit(table[answered], surprise[answered], np.where(wanted[answered], 1, -1), np.zeros(20))
     others = np.setdiff1d(np.arange(len(table)), answered)
     score = np.asarray(model.adjusted_score(table[others], surprise[others], 0.0))
     good, bad = score[wanted[others]], score[~wanted[others]]

@@ -5,12 +5,14 @@
 `excess` is how far the surprise is beyond the detection threshold, so that without answers g > 0 is the detector's own
 decision. h has mean 0 and the covariance
 
-    (BIAS + sum over SCALES of 3 exp(-|e - e'|^2 / 2 (c l_2)^2) + 9 exp(-|e - e'|_1 / (.7 l_1))) exp(-|t - t'| / memory)
+    n / (n + FEW) (BIAS + sum over SCALES of 3 exp(-|e - e'|^2 / 2 (c l_2)^2) + 9 exp(-|e - e'|_1 / (.7 l_1)))
+    exp(-|t - t'| / memory)
 
 with l_1, l_2 the median distances between candidates: smooth over several scales, and, by the last term, able to tell
-apart by few features, as an ensemble of random trees is (Balog et al. 2016, The Mondrian kernel). Everything but the
-answers is fixed before there is one, which is what makes the mode's promises provable: a posterior mode is increasing
-in each answer. The posterior is Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2).
+apart by few features, as an ensemble of random trees is (Balog et al. 2016, The Mondrian kernel). n is the number of
+answered items: a handful of them shall not overrule a detector whose order is nearly right. Nothing of this depends on
+what was answered, which is what makes the mode's promises provable: a posterior mode is increasing in each answer. The
+posterior is Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2).
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ from scipy.special import expit
 
 from tocsin.model import Bools, Floats
 
-__all__ = ["Posterior", "Scale", "prior_mean"]
+__all__ = ["FEW", "Posterior", "Scale", "prior_mean"]
 
 SCALES = (0.35, 0.7, 1.4)
 SMOOTH, ROUGH, BIAS = 3.0, 9.0, 4.0
 ROUGH_SCALE = 0.7
 LEAST_SD = 0.05
 """A feature that hardly varies would otherwise outweigh all others."""
+FEW = 20.0
 N_PAIRS = 1_000
 MOST_STEPS, TOLERANCE = 100, 1e-10
 
@@ -116,7 +119,8 @@ class Posterior:
     ) -> None:
         self._scale, self._memory = scale, memory
         self._known, self._times = scale.scaled(embeddings), times
-        covariance = scale.covariance(self._known, self._known) * self._fading(times, times)
+        self._share = max(len(times), 1) / (len(times) + FEW)
+        covariance = self._share * scale.covariance(self._known, self._known) * self._fading(times, times)
         mean, answer = prior_mean(excess), relevant.astype(float)
         self._weights, mode = _mode(covariance, mean, answer)
         self._root, self._factor = _factor(covariance, mode)
@@ -124,9 +128,9 @@ class Posterior:
     def at(self, embeddings: Floats, time: float) -> tuple[Floats, Floats]:
         """Mean and variance of h, (n,) each."""
         known = self._scale.covariance(self._scale.scaled(embeddings), self._known)
-        known *= self._fading(np.array([time]), self._times)
+        known *= self._share * self._fading(np.array([time]), self._times)
         solved = solve_triangular(self._factor, self._root[:, None] * known.T, lower=True, check_finite=False)
-        variance: Floats = np.maximum(self._scale.variance - (solved**2).sum(axis=0), 1e-9)
+        variance: Floats = np.maximum(self._share * self._scale.variance - (solved**2).sum(axis=0), 1e-9)
         return known @ self._weights, variance
 
     def _fading(self, times: Floats, others: Floats) -> Floats:
