@@ -78,6 +78,9 @@ class Effect:
             return [f"No answers to learn from yet: {alerts} in the last {span}, and none would be held back."]
         crossed, whole = self.crossed, self.with_all
         answers = format_count(self.n_answers, "answer")
+        if not any((crossed.n_held, crossed.n_raised, whole.n_held, whole.n_raised)):
+            alerts = format_count(self.n_base, "alert")
+            return [f"With your {answers} the same rings in the last {span} as without: {alerts}."]
         return [
             f"With your {answers}: {format_count(crossed.n_alerts, 'alert')} instead of {self.n_base:,} in the last "
             f"{span}; {crossed.n_lost} of {self.n_relevant} you called relevant lost, "

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 from tests.end_to_end.project import CONFIG, HOUR, START
 from tocsin.anomaly_types import left_out, types_of
 from tocsin.config import Settings, load_settings
-from tocsin.effect import Withdrawal, change_by_answer, effect_of_answers
+from tocsin.effect import Effect, Replay, Withdrawal, change_by_answer, effect_of_answers
 from tocsin.model import Direction, Feedback, IncidentState, Item, Slice, Verdict
 from tocsin.overview import write_report
 from tocsin.pipeline import RunReport, backfill, run
@@ -486,3 +487,11 @@ def test_slices_that_are_nearly_flagged_are_candidates_apart_from_causes(folder:
     assert {item.anomaly_id for item in below} & stored == {item.anomaly_id for item in raised}
     n_base = sum(item.is_base for item in items)
     assert sum(run.n_flagged > 0 for run in runs) <= n_base, "candidates are not counted as flagged"
+
+
+def test_what_changes_nothing_is_told_in_a_sentence_without_zeros() -> None:
+    same = Replay(n_alerts=6, n_held=0, n_raised=0, n_lost=0, n_spared=0)
+    effect = Effect(days=30.0, n_answers=8, n_base=6, n_relevant=1, n_dismissed=2, crossed=same, with_all=same)
+    assert effect.sentences() == ["With your 8 answers the same rings in the last 30 days as without: 6 alerts."]
+    held = Replay(n_alerts=5, n_held=1, n_raised=0, n_lost=0, n_spared=1)
+    assert len(replace(effect, with_all=held).sentences()) == 2
