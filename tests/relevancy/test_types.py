@@ -156,3 +156,19 @@ def test_an_answer_about_what_could_be_no_member_is_on_no_card() -> None:
         labels=[1, 1, 1, 1], subjects=["one incident"] * 3 + ["another"],
     )  # fmt: skip
     assert [card.n_relevant for card in once] == [1, 1]
+
+
+def test_a_kind_without_answers_is_neither_wanted_nor_unwanted_on_its_card() -> None:
+    table, corner = blobs({0: 60, 1: 50, 2: 40})
+    types = find_types(table)
+    known = np.concatenate([np.flatnonzero(corner == 0)[:3], np.flatnonzero(corner == 1)[:3]])
+    cards = type_cards(
+        types, table, SLICES[: table.shape[1]], item_ids=[str(row) for row in range(150)], selected=np.ones(150, bool),
+        answered=table[known], labels=[1, 1, 1, -1, -1, -1],
+    )  # fmt: skip
+    assert [(card.n_items, card.n_relevant, card.n_not_relevant) for card in cards] == [
+        (60, 3, 0),
+        (50, 0, 3),
+        (40, 0, 0),
+    ]
+    assert cards[1].relevance < cards[2].relevance == 1.0 < cards[0].relevance

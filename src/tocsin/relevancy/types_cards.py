@@ -100,6 +100,8 @@ def type_cards(
         if relevance is None
         else np.asarray(relevance, dtype=np.float64)
     )
+    if relevance is None:
+        wanted[(n_relevant + n_not) == 0] = 1.0  # answers about other types alone say nothing of one to people
     told = name_types(embeddings, names, places, slices=slices, kpis=kpis)
     cards = [
         AnomalyType(
