@@ -66,3 +66,14 @@ def test_settings_are_checked():
 
 def test_the_default_of_the_lens_is_holt_winters():
     assert detector_class("series") is HoltWinters
+
+
+@pytest.mark.parametrize("detector", [IID(), HoltWinters(season=24)], ids=["IID", "HoltWinters"])
+def test_a_series_of_two_values_is_not_all_surprises(detector):
+    """1 comes one time in ten: a surprise of 1.0. A drifting scale moves it into bins that have seen none."""
+    values = np.random.default_rng(0).binomial(1, 0.1, (20, 3_500)).astype(float)
+    scores = detector.fit(values[:, :1_500]).update(values[:, 1_500:])
+    ones = scores.surprise[values[:, 1_500:] == 1]
+    assert 0.8 < np.median(ones) < 2.1
+    assert (ones > 2.6).mean() < 0.05
+    assert (scores.surprise > 3).mean() < 0.001

@@ -23,7 +23,18 @@ def survival(seen, size, memory=math.inf):
     if k == len(EDGES) - 1:
         return at_edge(k) * ((1 + size) / (1 + EDGES[k])) ** -4
     share = (math.log1p(size) - math.log1p(EDGES[k])) / (math.log1p(EDGES[k + 1]) - math.log1p(EDGES[k]))
-    return at_edge(k) ** (1 - share) * at_edge(k + 1) ** share
+
+    def near(place):
+        inside = [edge <= size and (place + 1 == len(EDGES) or size < EDGES[place + 1]) for edge, size in
+                  ((EDGES[place], other) for other in sizes)]  # fmt: skip
+        return sum(weight for weight, is_in in zip(weights, inside, strict=True) if is_in) / (20 + sum(weights))
+
+    # a size near which many were seen is no rarer than a tenth of them
+    return max(
+        at_edge(k) ** (1 - share) * at_edge(k + 1) ** share,
+        0.1 * (1 + 0.25 * (1 - share)) * near(k),
+        0.1 * (1 - 2 * share) * near(k - 1) if k > 0 else 0.0,
+    )
 
 
 class Smoothing:
