@@ -5,9 +5,10 @@ discounted counts of the sizes that were seen, in bins whose edges grow geometri
 the survival function is linear in the logarithm of 1 + size, beyond the last one it falls like the base distribution's,
 so that it decreases strictly however far out: no two sizes tie.
 
-A series of few values (0 and, now and then, 1) has errors of few sizes, and a scale that drifts a little moves them within
-their bins and beyond. So S is at least a tenth of what was seen in the bin of a size, and in the one below as long as the
-size is in the lower half of its own. Of smooth distributions, which fall by less than that over a bin, it hardly matters.
+A series of few values (0 and, now and then, 1) has errors of few sizes, and a scale that drifts a little moves them
+within their bins and beyond. So S is at least a tenth of what was seen in the bin of a size, and in the one below as
+long as the size is in the lower half of its own. Of smooth distributions, which fall by nearly as much over a bin, it
+changes little.
 
 Words and symbols: z residual / scale, size |z|, S(size) = P(|Z| > size), the two-sided tail; counts (N_BINS,).
 """
