@@ -143,7 +143,7 @@ def test_check_has_a_status_of_its_own(call, project):
 
 
 def test_the_terminal_prints_values_as_they_are(capsys):
-    from tocsin.cli.render import Console, complain
+    from tocsin.cli.console import Console, complain
     from tocsin.errors import InputError
 
     hostile = "[bold]x[/bold] [/] \x1b[2J\u202e [link=a]b"

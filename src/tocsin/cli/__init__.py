@@ -44,7 +44,7 @@ def main() -> None:
     try:
         app()
     except TocsinError as error:
-        from tocsin.cli.render import complain
+        from tocsin.cli.console import complain
 
         complain(error)
         sys.exit(2)
@@ -69,7 +69,8 @@ def demo(
 
     Example: tocsin demo, then open demo/report.html
     """
-    from tocsin.cli.render import Console, render_demo
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_demo
     from tocsin.demo import run_demo
 
     console = Console()
@@ -91,7 +92,8 @@ def init(
 
     Example: tocsin init events/
     """
-    from tocsin.cli.render import Console, render_init
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_init
     from tocsin.initialise import initialise
 
     console = Console()
@@ -115,7 +117,8 @@ def check(config: Config = DEFAULT) -> None:
     Example: tocsin check; the exit status is 1 when anything needs attention.
     """
     from tocsin.check import check as check_all
-    from tocsin.cli.render import Console, render_check
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_check
 
     if not render_check(Console(), check_all(config)):
         raise typer.Exit(1)
@@ -132,7 +135,8 @@ def run(
 
     Example: tocsin run --at 2026-03-29T14:05
     """
-    from tocsin.cli.render import Console, render_run
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_run
     from tocsin.pipeline import run as run_pipeline
 
     console = Console()
@@ -154,7 +158,8 @@ def backfill(
 
     Example: tocsin backfill --since 2026-03-01 --until 2026-03-08
     """
-    from tocsin.cli.render import Console, render_run
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_run
     from tocsin.pipeline import backfill as backfill_pipeline
 
     start, end = _moment(since), _moment(until)
@@ -178,7 +183,8 @@ def watch(
 
     Example: tocsin watch --every 5min
     """
-    from tocsin.cli.render import Console, render_run
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_run
     from tocsin.watch import watch as watch_forever
     from tocsin.windows import parse_duration
 
@@ -197,7 +203,7 @@ def why(
 
     Example: tocsin why 3fa9
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.why import why as explain
 
     Console().lines(explain(_store(config), identity))
@@ -212,7 +218,7 @@ def report(
 
     Example: tocsin report -o report.html
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.config import load_settings, utc_now
     from tocsin.overview import write_report
 
@@ -231,7 +237,8 @@ def deliver(
     Example: tocsin deliver --requeue
     """
     from tocsin.alerts import deliver as deliver_outbox
-    from tocsin.cli.render import Console, render_delivery
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_delivery
     from tocsin.config import load_settings, utc_now
 
     settings, store = load_settings(config), _store(config)
@@ -252,7 +259,7 @@ def export(
 
     Example: tocsin export backup/, or tocsin export blocklist --monitor publishers --out blocked.csv
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
 
     if what != "blocklist":
         if monitor is not None or out is not None:

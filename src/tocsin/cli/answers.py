@@ -26,7 +26,7 @@ def feedback(
 
     Example: tocsin feedback 3fa9 not-relevant --comment "known campaign"
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_relevancy import render_feedback
     from tocsin.config import load_settings, utc_now
     from tocsin.effect import Withdrawal, change_by_answer
@@ -57,7 +57,7 @@ def types(
     Example: tocsin types --monitor ctr --days 90
     """
     from tocsin.anomaly_types import left_out, types_of
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_relevancy import render_types
     from tocsin.config import load_settings, utc_now
     from tocsin.effect import effect_of_answers

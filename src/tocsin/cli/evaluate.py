@@ -49,7 +49,7 @@ def evaluate_roi(
     Example: tocsin evaluate roi publishers.parquet --truth truth.parquet --visitors visitors --cost price
     --revenue revenue --label label --plot roi.svg
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_roi import plot_roi, render_roi
     from tocsin.evaluate import BUDGETS, RoiColumns, read_columns, roi_of_table
 
@@ -97,7 +97,7 @@ def evaluate_contextual(
 
     Example: tocsin evaluate contextual publishers.parquet --label confirmed_fraud
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_contextual import render_contextual, write_contextual
     from tocsin.comparison import comparison_sets
     from tocsin.evaluate import compare_detectors, contestants
@@ -142,7 +142,7 @@ def evaluate_collections(
 
     Example: tocsin evaluate collections --volumes daily.parquet --shop 1629
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_collections import render_collections, render_paper, write_frames
     from tocsin.evaluate import (
         ALPHAS,
@@ -210,7 +210,7 @@ def evaluate_power(
 
     Example: tocsin evaluate power orders.parquet --entity seller --time ts --plot power.svg
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_collections import plot_power, render_power, write_frames
     from tocsin.evaluate import MAGNITUDES, collection_contestants, measure_power, read_columns
     from tocsin.farming import own_draw, simulated_draw

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.evaluate.relevancy import Quality
     from tocsin.oracle import Gain, Summary
 
@@ -44,7 +44,7 @@ def evaluate_relevancy(
     """
     from dataclasses import asdict
 
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.errors import NotEnoughData
     from tocsin.evaluate import read_columns
     from tocsin.evaluate.labelled_series import read_labelled_series

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.evaluate.series import SeriesResult
 
 __all__ = ["evaluate_series"]
@@ -37,7 +37,7 @@ def evaluate_series(
 
     Example: tocsin evaluate series --data kpi.parquet --labels label --series 10
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.cli.render_collections import write_frames
     from tocsin.evaluate.series import compare_series, read_series_sets
     from tocsin.evaluate.series_contestants import series_contestants

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import rich.box
-import rich.console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
+from tocsin.cli.console import Console
 from tocsin.cli.render_relevancy import render_cards, render_questions
-from tocsin.errors import TocsinError
 from tocsin.formatting import format_count, format_number, format_window, make_visible
 from tocsin.model import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tocsin.alerts import DeliveryReport
     from tocsin.check import Finding
     from tocsin.demo import DemoResult
@@ -28,8 +21,6 @@ if TYPE_CHECKING:
     from tocsin.score import ScoreResult
 
 __all__ = [
-    "Console",
-    "complain",
     "render_check",
     "render_delivery",
     "render_demo",
@@ -40,48 +31,6 @@ __all__ = [
 
 N_INCIDENTS = 15
 COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan"}
-
-
-class Console:
-    """stdout for results, stderr for progress."""
-
-    def __init__(self) -> None:
-        self.out = rich.console.Console(highlight=False, soft_wrap=True)
-        self.err = rich.console.Console(stderr=True, highlight=False)
-
-    def lines(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self.out.print(Text(make_visible(line)))
-
-    def heading(self, text: str) -> None:
-        self.out.print()
-        self.out.print(Text(text, style="bold"))
-
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        table = Table(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(make_visible(str(cell))) for cell in row))
-        self.out.print(table)
-
-    @contextmanager
-    def progress(self) -> Iterator[Callable[[str, int, int], None]]:
-        """A progress bar a task on a terminal; nothing where stderr is not one."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
-            tasks: dict[str, Any] = {}
-
-            def show(name: str, done: int, total: int) -> None:
-                if name not in tasks:
-                    tasks[name] = bars.add_task(rich.markup.escape(name), total=total)
-                bars.update(tasks[name], completed=done, total=total)
-
-            yield show
-
-
-def complain(error: TocsinError) -> None:
-    Console().err.print(Text.assemble(("error: ", "bold red"), make_visible(str(error))))
 
 
 def render_run(console: Console, report: RunReport, *, dry_run: bool = False) -> None:

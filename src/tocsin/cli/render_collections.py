@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.cli.render import Console
+from tocsin.cli.console import Console
 from tocsin.formatting import format_count, format_number
 
 if TYPE_CHECKING:

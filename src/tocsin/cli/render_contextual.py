@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.cli.render import Console
+from tocsin.cli.console import Console
 from tocsin.formatting import format_count, format_number, format_ratio, spreadsheet_text
 
 if TYPE_CHECKING:

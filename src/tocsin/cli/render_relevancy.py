@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tocsin.formatting import format_count, format_number, format_window, make_visible, shorten
 
 if TYPE_CHECKING:
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.effect import Changed
     from tocsin.pipeline import OpenQuestion
     from tocsin.relevancy import AnomalyType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tocsin.cli.render import Console
+from tocsin.cli.console import Console
 from tocsin.formatting import format_count, format_interval, format_number, format_p, format_ratio
 
 if TYPE_CHECKING:

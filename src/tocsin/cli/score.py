@@ -37,7 +37,8 @@ def score(
 
     Example: tocsin score publishers.parquet --out scored.parquet
     """
-    from tocsin.cli.render import Console, render_score
+    from tocsin.cli.console import Console
+    from tocsin.cli.render import render_score
     from tocsin.score import score_table
 
     contexts = [[name.strip() for name in names] for names in csv.reader(context or ())]

@@ -24,7 +24,7 @@ def serve(
 
     Example: tocsin serve, then open the address that it prints
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.web.server import serve as serve_page
 
     console = Console()

@@ -22,7 +22,7 @@ def simulate_funnel(
 
     Example: tocsin simulate funnel data/ --weeks 6
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.simulate import simulate_funnel as simulate
     from tocsin.simulate import write_funnel
 
@@ -41,7 +41,7 @@ def simulate_publishers(
 
     Example: tocsin simulate publishers data/
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.simulate import simulate_publishers as simulate
     from tocsin.simulate import write_publishers
 
@@ -69,7 +69,7 @@ def simulate_sellers(
 
     Example: tocsin simulate sellers data/ --sellers 100 --days 90
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.evaluate import read_columns
     from tocsin.simulate import KINDS, Farm, read_volumes, write_sellers
     from tocsin.simulate import simulate_sellers as simulate
@@ -104,7 +104,7 @@ def simulate_farm(
     Example: tocsin simulate farm orders.parquet --entity seller --time ts --kind centralised --nu 1 --alpha 0.1
     --out farmed/
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.evaluate import read_columns
     from tocsin.formatting import format_count
     from tocsin.simulate import Farm, UniformWidth, farm_records, write_farmed
@@ -142,7 +142,7 @@ def simulate_spiked_series(
 
     Example: tocsin simulate spikes data/ --series 5, then tocsin evaluate series data/spikes.parquet
     """
-    from tocsin.cli.render import Console
+    from tocsin.cli.console import Console
     from tocsin.simulate import write_spikes
 
     written = write_spikes(folder, n_series=series, n_points=points, size=size, share=share, random_state=seed)
