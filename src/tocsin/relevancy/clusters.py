@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tocsin.model import Bools, Floats, Ints
 
-__all__ = ["Clusters", "quotas", "relevance"]
+__all__ = ["MOST_TIMES", "Clusters", "quotas", "relevance", "strongest_of_each"]
 
 MOST_CLUSTERS = 5
 N_SILHOUETTE = 1_000
@@ -109,3 +109,14 @@ def quotas(n_reported: Ints, n_candidates: Ints, ratio: Floats) -> Ints:
     wanted = np.floor(n_reported * np.minimum(ratio, MOST_TIMES) + 1e-9)  # 3 x (1/3) must not become 0
     found: Ints = np.minimum(wanted, n_candidates).astype(np.int64)
     return found
+
+
+def strongest_of_each(clusters: Ints, surprises: Floats, threshold: float, ratio: Floats) -> Bools:
+    """(n,) the highest surprises of each cluster, N_adj of them; `ratio` (n_clusters,) is r."""
+    order = np.lexsort((-surprises, clusters))
+    sizes = np.bincount(clusters, minlength=len(ratio))
+    reported = np.bincount(clusters[surprises > threshold], minlength=len(ratio))
+    rank: Ints = np.empty(len(clusters), dtype=np.int64)
+    rank[order] = np.arange(len(clusters)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    chosen: Bools = rank < quotas(reported, sizes, ratio)[clusters]
+    return chosen

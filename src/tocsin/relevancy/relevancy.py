@@ -16,9 +16,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from tocsin.errors import InputError
-from tocsin.model import Bools, Floats, Ints
+from tocsin.model import Bools, Floats
 from tocsin.relevancy.answers import Answers, read_embeddings, read_surprise, strongest
-from tocsin.relevancy.clusters import Clusters, quotas, relevance
+from tocsin.relevancy.clusters import MOST_TIMES, Clusters, relevance, strongest_of_each
 from tocsin.relevancy.gaussian_process import Posterior, Scale, prior_mean
 
 __all__ = ["Relevancy"]
@@ -28,9 +28,6 @@ LEAST_CANDIDATES = 10
 FIRST_ANSWERS, ENOUGH_ANSWERS, ENOUGH_RELEVANT = 10, 50, 5
 """Up to the first number of answers as many are selected as the detector reports; from the second on the whole band is
 open, upwards only if enough of them are "relevant": with few answers, mostly dismissals, nearly all would be held."""
-
-MOST_TIMES = 1e9
-"""More times as many as the detector reports are no limit, as infinitely many are."""
 CAUTION = 0.5
 """Standard deviations by which the odds of what the detector does not report must be beyond even: people are asked
 about what was reported, so that little is known of what lies below the threshold."""
@@ -232,22 +229,12 @@ class Relevancy(BaseEstimator):  # type: ignore[misc]
             return reported[:n_items]
         chosen = np.zeros(len(items), dtype=bool)
         if self.mode == "faithful":
-            chosen[candidate] = self._by_cluster(items[candidate], surprises[candidate])
+            cluster = self.clusters_.of_each(items[candidate])
+            chosen[candidate] = strongest_of_each(cluster, surprises[candidate], self.threshold, self.relevance_)
         else:
             known = latent if latent is not None and beside is None else self.latent(items, surprises, time)
             chosen[candidate] = self._by_score(surprises[candidate], known[0][candidate], known[1][candidate])
         return chosen[:n_items]
-
-    def _by_cluster(self, items: Floats, surprises: Floats) -> Bools:
-        """The highest surprises of each cluster, N_adj of them."""
-        cluster, n_clusters = self.clusters_.of_each(items), len(self.relevance_)
-        order = np.lexsort((-surprises, cluster))
-        sizes = np.bincount(cluster, minlength=n_clusters)
-        reported = np.bincount(cluster[surprises > self.threshold], minlength=n_clusters)
-        rank: Ints = np.empty(len(items), dtype=np.int64)
-        rank[order] = np.arange(len(items)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        chosen: Bools = rank < quotas(reported, sizes, self.relevance_)[cluster]
-        return chosen
 
     def _by_score(self, surprises: Floats, score: Floats, variance: Floats) -> Bools:
         """As many as are more likely relevant than not, in number near what the detector reports."""
