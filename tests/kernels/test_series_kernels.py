@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import genpareto
 from scipy.stats import t as student_t
@@ -110,6 +110,8 @@ def test_the_running_mean_is_the_literal_one(values):
 
 
 @given(VALUES)
+@example([0.0, 0.0, 1.0, 2.220446049250313e-16])
+@example([0.0, 0.0, 1.0, 5e-324])
 def test_a_history_begins_at_its_median(values):
     known, mean, scale, wide = np.zeros((4, 1))
     counts = np.zeros((1, N_BINS))

@@ -33,7 +33,8 @@ LEAST_SCALE = 1e-6
 UNMEASURED = 1e6
 """The size of the first movement of a series that was always 0."""
 LARGEST = 1e300
-MOST_ROUNDS = 50
+MOST_ROUNDS = 4_000
+"""Where a quarter of the points are far out, the scale grows by a quarter a round, from whatever rounding leaves."""
 FARTHEST, WIDE_SHARE = 5_000.0, 0.1
 """Besides the scale there is a wide one, of errors up to FARTHEST scales, and the scale is WIDE_SHARE of it at least.
 So of a series that is nearly always the same, what it does more often than 1 time in FARTHEST x WIDE_SHARE has a size
