@@ -1,17 +1,13 @@
 """Events of a few countries, hour by hour, and a folder in which a monitor of series judges them."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tocsin.config import Settings, load_settings
+from tests.end_to_end.folder import Folder
 from tocsin.pipeline import RunReport, backfill, run
-from tocsin.store import Store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -77,19 +73,10 @@ def scaled(country: str, first: int, end: int, factor: float) -> Callable[[pd.Da
     return change
 
 
-@dataclass
-class Shop:
+class Shop(Folder):
     """A folder with data, configuration and store."""
 
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "tocsin.toml"
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(self.config)
+    compared = ("window", "status", "facts_digest", "n_tested", "n_flagged")
 
     def write(self, table: pd.DataFrame, config: str = CONFIG) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -102,17 +89,3 @@ class Shop:
 
     def backfill(self, first: int, end: int, **options: bool) -> RunReport:
         return backfill(self.config, START + first * HOUR, START + end * HOUR, now=START + end * HOUR, **options)
-
-    def store(self) -> Store:
-        return Store.open(self.settings.store.url, base=self.folder)
-
-    def alerts(self) -> list[dict[str, object]]:
-        files = sorted((self.folder / "alerts").glob("*.json"))
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
-
-    def facts(self) -> tuple[object, ...]:
-        """Everything that the store says, without the times at which it was said."""
-        with self.store() as store:
-            runs = [(run.window, run.status, run.facts_digest, run.n_tested, run.n_flagged) for run in store.runs()]
-            incidents = sorted((item.id, item.slice, item.state, item.headline) for item in store.incidents())
-            return runs, incidents, store.anomalies()

@@ -1,16 +1,13 @@
 """A folder with data, configuration and store, and the runs over it."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 
-from tocsin.config import Settings, load_settings
+from tests.end_to_end.folder import Folder
 from tocsin.pipeline import RunReport, backfill, run
 from tocsin.simulate import Trouble
-from tocsin.store import Store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(weeks=2)
@@ -39,20 +36,11 @@ path = "alerts"
 
 
 @dataclass
-class Project:
+class Project(Folder):
     """A folder with data, configuration and store."""
 
-    folder: Path
     trouble: Trouble
     events: pd.DataFrame
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "tocsin.toml"
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(self.config)
 
     def write(self, events: pd.DataFrame, config: str = CONFIG) -> None:
         events.to_parquet(self.folder / "events.parquet")
@@ -63,10 +51,3 @@ class Project:
 
     def backfill(self, since: datetime, until: datetime, **options: bool) -> RunReport:
         return backfill(self.config, since, until, now=max(until, END), **options)
-
-    def store(self) -> Store:
-        return Store.open(self.settings.store.url, base=self.folder)
-
-    def alerts(self) -> list[dict[str, object]]:
-        files = sorted((self.folder / "alerts").glob("*.json"))
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]

@@ -1,17 +1,13 @@
 """Orders of a few sellers, some of whose days are farmed, and a folder in which a monitor judges them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tocsin.config import Settings, load_settings
+from tests.end_to_end.folder import Folder
 from tocsin.pipeline import RunReport, backfill, run
-from tocsin.store import Store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -61,19 +57,8 @@ def orders(
     return table.assign(price=np.round(random.lognormal(3, 0.5, len(table)), 2))
 
 
-@dataclass
-class Shops:
+class Shops(Folder):
     """A folder with data, configuration and store."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "tocsin.toml"
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(self.config)
 
     def write(self, table: pd.DataFrame, config: str = CONFIG) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -87,20 +72,6 @@ class Shops:
     def backfill(self, first: int, end: int, **options: bool) -> RunReport:
         since, until = START + first * DAY, START + end * DAY
         return backfill(self.config, since, until, now=until, **options)
-
-    def store(self) -> Store:
-        return Store.open(self.settings.store.url, base=self.folder)
-
-    def alerts(self) -> list[dict[str, object]]:
-        files = sorted((self.folder / "alerts").glob("*.json"))
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
-
-    def facts(self) -> tuple[object, ...]:
-        """Everything that the store says, without the times at which it was said."""
-        with self.store() as store:
-            runs = [(run.window, run.status, run.facts_digest, run.n_flagged, run.notes) for run in store.runs()]
-            incidents = sorted((item.id, item.slice, item.state, item.headline) for item in store.incidents())
-            return runs, incidents, store.anomalies()
 
     def kept(self) -> list[str]:
         with self.store() as store:

@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -43,8 +43,11 @@ def test_medians_with_many_ties(seed, n, n_values):
 
 @settings(max_examples=150)
 @given(st.floats(-1e8, 1e8) | st.floats(-30, 30), st.sampled_from([1, 3, 5, 7, 21, 49]))
+@example(1e-8, 1)
 def test_the_upper_tail_is_that_of_scipy(t, df):
     expected = float(stats.t.sf(t, df))
+    if abs(t) < 1e-5:  # scipy's loses the digits of 1 - t^2 / df here; the density hardly changes
+        expected = 0.5 - t * float(stats.t.pdf(0.0, df))
     assert t_upper_tail(t, df) == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from tocsin.kernels.isolation import next_random
+from tocsin.kernels.ordered import keep_in_order
 from tocsin.kernels.random_cut_trees import (
     NONE,
     delete_leaf,
@@ -51,35 +52,6 @@ N_ASKED = 25
 """Trees whose near points are a prediction: the median of more is hardly better."""
 LEAST_ERRORS = 8
 """With fewer errors there is no band."""
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _first_at_least(ordered, n, value):
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _learn_error(ordered, ring, n_errors, error):
-    """Take an error in, in order; the oldest leaves where there is no room."""
-    n_kept = ring.shape[0]
-    n, head = min(n_errors, n_kept), n_errors % n_kept
-    if n == n_kept:
-        gone = _first_at_least(ordered, n, ring[head])
-        for j in range(gone, n - 1):
-            ordered[j] = ordered[j + 1]
-        n -= 1
-    place = _first_at_least(ordered, n, error)
-    for j in range(n, place, -1):
-        ordered[j] = ordered[j - 1]
-    ordered[place] = error
-    ring[head] = error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -224,7 +196,9 @@ def run_forests(values, forest, horizon, tail, raw, expected, lower, upper):
                     links, cuts, boxes, points, heads, random, point, logarithms, leaves, depths, walking
                 )
             if is_known:
-                _learn_error(forest.errors[s], forest.ring[s], forest.n_errors[s], shingle[-1] - likely)
+                n_kept, n_errors = forest.ring.shape[1], forest.n_errors[s]
+                n, head = min(n_errors, n_kept), n_errors % n_kept
+                keep_in_order(forest.errors[s], forest.ring[s], n, head, n_kept, shingle[-1] - likely)
                 forest.n_errors[s] += 1
             if _is_half_observed(observed):
                 _learn(links, cuts, boxes, points, heads, leaf_of, random, shingle, n_learned, horizon)

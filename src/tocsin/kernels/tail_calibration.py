@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from tocsin.kernels.ordered import first_at_least, first_beyond, keep_in_order
+
 __all__ = ["calibrate"]
 
 TAIL_SHARE = 0.05
@@ -23,30 +25,6 @@ PRIOR_WEIGHT = 20.0
 LARGEST_SHAPE = 0.9
 LEAST_SCALE = 1e-3
 """Of the tail, relative to the distance of its threshold from the median; of the threshold itself where that is 0."""
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _first_at_least(ordered, n, value):
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _first_beyond(ordered, n, value):
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] <= value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -75,40 +53,17 @@ def _surprise(ordered, n, value):
         return 0.0
     u = ordered[min(int((1.0 - TAIL_SHARE) * n), n - 1)]
     if value > u:
-        begin = _first_beyond(ordered, n, u)
+        begin = first_beyond(ordered, n, u)
         shape, scale = _tail(ordered, n, begin, u)
         beyond = math.log1p(shape * (value - u) / scale) / shape
         return (beyond - math.log((n - begin + 2.0) / (n + 1.0))) / math.log(10.0)
-    m = _first_at_least(ordered, n, value)
+    m = first_at_least(ordered, n, value)
     if m == 0:
         return 0.0
     above = n - m + 1.0  # of n + 1: the scores at least as large, and this one
     if ordered[m] > value:  # between two: in proportion, so that no two scores tie
         above += (ordered[m] - value) / (ordered[m] - ordered[m - 1])
     return -math.log(above / (n + 1.0)) / math.log(10.0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _learn(ordered, ring, n, head, memory, value):
-    """Take a score in; the oldest leaves when `memory` are known. Returns the new n and head."""
-    place = _first_at_least(ordered, n, value)
-    if n < memory:
-        for j in range(n, place, -1):
-            ordered[j] = ordered[j - 1]
-        ordered[place] = value
-        ring[n] = value
-        return n + 1, 0
-    gone = _first_at_least(ordered, n, ring[head])
-    if gone < place:
-        for j in range(gone, place - 1):
-            ordered[j] = ordered[j + 1]
-        ordered[place - 1] = value
-    else:
-        for j in range(gone, place, -1):
-            ordered[j] = ordered[j - 1]
-        ordered[place] = value
-    ring[head] = value
-    return n, (head + 1) % memory
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -132,5 +87,5 @@ def calibrate(raw, ordered, ring, known, head, memory, surprise):
                 continue
             if surprise.shape[1] > 0:
                 surprise[i, t] = _surprise(ordered[i], n, value)
-            n, first = _learn(ordered[i], ring[i], n, first, memory, value)
+            n, first = keep_in_order(ordered[i], ring[i], n, first, memory, value)
         known[i], head[i] = n, first
